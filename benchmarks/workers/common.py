@@ -12,10 +12,12 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 ACCESS_KEY = "AKIDEXAMPLE"
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
@@ -55,7 +57,7 @@ class Asyncio(Protocol):
 class Meter:
     """Wall and CPU time (user and system, all threads) of a `with` block, in seconds."""
 
-    def __enter__(self) -> Meter:
+    def __enter__(self) -> Self:
         self.cpu = -time.process_time()
         self.wall = -time.perf_counter()
         return self

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import common
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Asyncio:

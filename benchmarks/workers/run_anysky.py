@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import common
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 
 def settings(job: common.Job) -> tuple[tuple[str, ...], dict[str, Any]]:

@@ -11,12 +11,14 @@ import hmac
 import re
 import ssl
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import common
 import urllib3
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 PATTERNS = {
     "ec2": (
@@ -55,6 +57,15 @@ def rows(job: common.Job, body: bytes) -> Sequence[common.Row]:
     return [(a.decode(), b.decode(), c.decode()) for a, b, c in zip(*columns, strict=True)]
 
 
+def next_page(body: bytes, number: int) -> bytes | None:
+    """What to add to the request to get the next page; None after the last."""
+    tail = body[-1000:]
+    if b'"next":' in tail:
+        return b"&page=%d" % number
+    token = re.search(rb"<nextToken>(.*?)<", tail)
+    return b"&NextToken=" + token[1] if token else None
+
+
 class Blocking:
     shared = True
 
@@ -71,7 +82,19 @@ class Blocking:
         return answer.data
 
     def list(self) -> Any:
-        return self.describe()
+        bodies: list[bytes] = []
+        following: bytes | None = b""
+        method, url, body, headers = self.request
+        while following is not None:
+            if body is None:
+                target = f"{url}{following.decode()}"
+                answer = self.pool.request(method, target, headers=headers, redirect=False)
+            else:
+                data = body + following
+                answer = self.pool.request(method, url, body=data, headers=headers, redirect=False)
+            bodies.append(answer.data)
+            following = next_page(answer.data, len(bodies) + 1)
+        return b"".join(bodies)
 
     def rows(self, answer: Any) -> Sequence[common.Row]:
         return rows(self.job, answer)

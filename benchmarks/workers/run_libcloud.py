@@ -7,14 +7,16 @@ connection is changed. A driver is not safe between threads: each thread gets it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import common
 import libcloud.security
 from libcloud.compute.drivers.digitalocean import DigitalOceanNodeDriver
 from libcloud.compute.drivers.ec2 import EC2NodeDriver
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 
 class Blocking:
@@ -29,6 +31,7 @@ class Blocking:
             self.driver = DigitalOceanNodeDriver(common.TOKEN)
             for name, value in place.items():
                 setattr(self.driver.connection, name, value)
+            self.driver.connection.connect()
             return
         self.driver = EC2NodeDriver(
             common.ACCESS_KEY,
