@@ -142,11 +142,16 @@ def _assigned(statement: ast.stmt) -> Iterator[tuple[str, str]]:
     if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
         optional = " = ..." if statement.value is not None else ""
         yield statement.target.id, f"{ast.unparse(statement.annotation)}{optional}"
-    elif isinstance(statement, ast.Assign):
+    elif isinstance(statement, ast.Assign) and not _is_type_variable(statement.value):
         for target in statement.targets:
             for node in ast.walk(target):
                 if isinstance(node, ast.Name):
                     yield node.id, "name"
+
+
+def _is_type_variable(value: ast.expr) -> bool:
+    name = ast.unparse(value.func) if isinstance(value, ast.Call) else ""
+    return name.removeprefix("typing.") in {"ParamSpec", "TypeVar", "TypeVarTuple"}
 
 
 def _exports(tree: ast.Module) -> Iterator[str]:

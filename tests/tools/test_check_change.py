@@ -87,9 +87,10 @@ def change(repository: Repository, old: str, new: str) -> None:
         ("return [region]", "return sorted([region])"),
         ("def _all(self, region)", "def _all(self, region, limit=3)"),
         ("LIMIT = 5", "LIMIT = 6"),
+        ("LIMIT = 5", "from typing import TypeVar\nT = TypeVar('T')\nLIMIT = 5"),
         ("LIMIT = 5", "LIMIT = 5\n_CACHE = {}\n\ndef _clear():\n    _CACHE.clear()\n"),
     ],
-    ids=["docstring", "body", "private method", "value", "private names"],
+    ids=["docstring", "body", "private method", "value", "type variable", "private names"],
 )
 def test_change_that_users_cannot_see_needs_nothing(
     repository: Repository, old: str, new: str
