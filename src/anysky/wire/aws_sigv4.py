@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from hmac import digest
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from anysky.errors import InvalidRequestError
 
@@ -32,6 +32,7 @@ __all__ = [
     "Signer",
     "amz_date",
     "canonical_query",
+    "host_header",
     "percent_encode",
 ]
 
@@ -40,6 +41,7 @@ UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 STREAMING_UNSIGNED_PAYLOAD_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 MAX_PRESIGN_SECONDS = 7 * 24 * 3600
 
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _S3_SERVICES = frozenset({"s3", "s3-object-lambda", "s3-outposts", "s3express"})
 _OWN_HEADERS = frozenset(
@@ -111,6 +113,16 @@ def canonical_query(parameters: Iterable[tuple[str, str]]) -> str:
         InvalidRequestError: A name or value holds a lone surrogate.
     """
     return _join(_encode(parameters))
+
+
+def host_header(endpoint: str) -> str:
+    """Return the `Host` field that HTTP libraries send to an endpoint's URL.
+
+    It is in lower case, and has the port unless that is the default one of the scheme.
+    """
+    parts = urlsplit(endpoint)
+    host = parts.netloc.rpartition("@")[2].lower()
+    return host.removesuffix(_DEFAULT_PORTS.get(parts.scheme, ""))
 
 
 class Signer:
