@@ -22,31 +22,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Self
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote
 
 from tests.imitations.openapi import OpenApi
-from tests.support.loopback import LoopbackHandler, LoopbackServer
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A request as it arrived; header names in lower case."""
-
-    method: str
-    target: str
-    path: str
-    query: tuple[tuple[str, str], ...]
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
-
-    @property
-    def json(self) -> Any:
-        """The decoded body; None without one."""
-        return json.loads(self.body) if self.body else None
-
-    def arg(self, name: str, default: str | None = None) -> str | None:
-        """The first value of a query parameter."""
-        return next((value for key, value in self.query if key == name), default)
+from tests.support.loopback import LoopbackHandler, LoopbackServer, Received
 
 
 @dataclass(slots=True)
@@ -65,7 +44,7 @@ class Answer:
         return Answer(self.status, json.dumps(self.body).encode(), content_type | self.headers)
 
 
-class Refusal(Exception):
+class RefusedError(Exception):
     """Raised by a handler to end the request with an error of the vendor's form."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -220,7 +199,7 @@ class Imitation:
         """Raise AssertionError for violations and for faults that were never hit."""
         unhit = [each for each in self._faults if not each.hits]
         problems = [*self.violations, *(f"never hit: {each}" for each in unhit)]
-        problems += [f"server: {error!r}" for error in self._server.errors]
+        problems += ["".join(traceback.format_exception(e)) for e in self._server.errors]
         if problems:
             raise AssertionError("\n".join([f"{type(self).__name__}:", *problems]))
 
@@ -241,9 +220,9 @@ class Imitation:
         return answer
 
     def authorize(self, request: Received) -> None:
-        """Raise `Refusal` unless the request carries the right credentials."""
+        """Raise `RefusedError` unless the request carries the right credentials."""
 
-    def error_body(self, request: Received, refusal: Refusal) -> Any:
+    def error_body(self, request: Received, refusal: RefusedError) -> Any:
         """The body of an error in the vendor's form."""
         raise NotImplementedError
 
@@ -262,11 +241,8 @@ class Imitation:
         try:
             self.authorize(request)
             answer = self._dispatch(request)
-        except Refusal as refusal:
+        except RefusedError as refusal:
             answer = Answer(refusal.status, self.error_body(request, refusal))
-        except Exception:
-            self.violations.append(f"the imitation failed:\n{traceback.format_exc()}")
-            answer = self._failed(request, self._internal_error)
         answer.headers = self.extra_headers(request) | answer.headers
         self._check_answer(request, answer)
         return answer
@@ -279,8 +255,8 @@ class Imitation:
                 return _answer(handler(request, *map(unquote, match.groups())))
             allowed = allowed or bool(match)
         if allowed:
-            raise Refusal(405, "method_not_allowed", "This method is not allowed here.")
-        raise Refusal(404, "not_found", "The resource you were accessing could not be found.")
+            raise RefusedError(405, "method_not_allowed", "This method is not allowed here.")
+        raise RefusedError(404, "not_found", "The resource you were accessing could not be found.")
 
     def _failed(self, request: Received, fault: Fault) -> Answer | None:
         if fault.status is None:
@@ -288,13 +264,9 @@ class Imitation:
         body = fault.body
         if body is None:
             phrase = HTTPStatus(fault.status).phrase
-            refusal = Refusal(fault.status, phrase.lower().replace(" ", "_"), phrase)
+            refusal = RefusedError(fault.status, phrase.lower().replace(" ", "_"), phrase)
             body = self.error_body(request, refusal)
         return Answer(fault.status, body, self.extra_headers(request) | fault.headers)
-
-    @property
-    def _internal_error(self) -> Fault:
-        return Fault(500, 1, None, None, None, {}, after_work=False, delay=0.0, skip=0)
 
     def _check_answer(self, request: Received, answer: Answer) -> None:
         if self.check_answers and self.document is not None:
@@ -326,22 +298,11 @@ def _answer(value: Any) -> Answer:
 def _handler_for(imitation: Imitation) -> type[LoopbackHandler]:
     class Handler(LoopbackHandler):
         def serve(self) -> None:
-            answer = imitation.handle(self._received())
+            answer = imitation.handle(self.received())
             if answer is None:
                 self.close_connection = True
                 return
             self._send(answer)
-
-        def _received(self) -> Received:
-            parts = urlsplit(self.path)
-            return Received(
-                method=self.command,
-                target=self.path,
-                path=parts.path,
-                query=tuple(parse_qsl(parts.query, keep_blank_values=True)),
-                headers={name.lower(): value for name, value in self.headers.items()},
-                body=self.read_body(),
-            )
 
         def _send(self, answer: Answer) -> None:
             body = answer.body or b""

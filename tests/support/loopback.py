@@ -1,11 +1,36 @@
 """A threaded HTTP/1.1 server on a free loopback port, the base of every server in the tests."""
 
+import json
 import socket
 import ssl
 import sys
 import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A request as it arrived; header names in lower case."""
+
+    method: str
+    target: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    @property
+    def json(self) -> Any:
+        """The decoded body; None without one."""
+        return json.loads(self.body) if self.body else None
+
+    def arg(self, name: str, default: str | None = None) -> str | None:
+        """The first value of a query parameter."""
+        return next((value for key, value in self.query if key == name), default)
 
 
 class LoopbackHandler(BaseHTTPRequestHandler):
@@ -21,6 +46,18 @@ class LoopbackHandler(BaseHTTPRequestHandler):
 
     def log_message(self, format, *args):
         """Stay silent: what arrived is recorded, not printed."""
+
+    def received(self) -> Received:
+        """The request, read to its end."""
+        parts = urlsplit(self.path)
+        return Received(
+            method=self.command,
+            target=self.path,
+            path=parts.path,
+            query=tuple(parse_qsl(parts.query, keep_blank_values=True)),
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=self.read_body(),
+        )
 
     def read_body(self) -> bytes:
         """The request's body, by its length or chunk by chunk."""
@@ -58,7 +95,7 @@ class LoopbackServer(ThreadingHTTPServer):
         self.connections = 0
         self._open: dict[socket.socket, threading.Thread] = {}
         self._guard = threading.Lock()
-        self._stopping = False
+        self.stopping = threading.Event()
         super().__init__(("127.0.0.1", 0), handler)
         self._acceptor = threading.Thread(target=self._accept, daemon=True)
 
@@ -75,7 +112,7 @@ class LoopbackServer(ThreadingHTTPServer):
         return self
 
     def stop(self) -> None:
-        self._stopping = True
+        self.stopping.set()
         if self._acceptor.is_alive():
             # Wakes the thread that waits in accept().
             socket.create_connection(self.server_address[:2]).close()
@@ -96,7 +133,7 @@ class LoopbackServer(ThreadingHTTPServer):
     def _accept(self) -> None:
         while True:
             connection, address = self.get_request()
-            if self._stopping:
+            if self.stopping.is_set():
                 connection.close()
                 return
             self.process_request(connection, address)
@@ -111,7 +148,7 @@ class LoopbackServer(ThreadingHTTPServer):
     def get_request(self):
         connection, address = super().get_request()
         self.connections += 1
-        if self.tls is not None and not self._stopping:
+        if self.tls is not None and not self.stopping.is_set():
             # The handshake waits for the client, so it is left to the connection's own thread.
             connection = self.tls.wrap_socket(
                 connection, server_side=True, do_handshake_on_connect=False
@@ -138,5 +175,5 @@ class LoopbackServer(ThreadingHTTPServer):
 
     def handle_error(self, request, client_address) -> None:
         error = sys.exc_info()[1]
-        if not isinstance(error, OSError) and error is not None and not self._stopping:
+        if not isinstance(error, OSError) and error is not None and not self.stopping.is_set():
             self.errors.append(error)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.imitations.base import Imitation, Received, Refusal, route
+from tests.imitations.base import Imitation, Received, RefusedError, route
 from tests.imitations.digitalocean import amendments, catalogue
 
 DEFAULT_REGION = "nyc3"
@@ -78,12 +78,12 @@ class Common(Imitation):
         if scheme.lower() != "bearer" or not hmac.compare_digest(
             token.encode(), self.token.encode()
         ):
-            raise Refusal(401, "unauthorized", "Unable to authenticate you")
+            raise RefusedError(401, "unauthorized", "Unable to authenticate you")
         if self.rate_remaining <= 0:
-            raise Refusal(429, "too_many_requests", "API Rate limit exceeded.")
+            raise RefusedError(429, "too_many_requests", "API Rate limit exceeded.")
         self.rate_remaining -= 1
 
-    def error_body(self, request: Received, refusal: Refusal) -> Any:
+    def error_body(self, request: Received, refusal: RefusedError) -> Any:
         return {
             "id": refusal.code,
             "message": refusal.message,
@@ -229,16 +229,16 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def not_found() -> Refusal:
-    return Refusal(404, "not_found", "The resource you requested could not be found.")
+def not_found() -> RefusedError:
+    return RefusedError(404, "not_found", "The resource you requested could not be found.")
 
 
-def invalid(message: str) -> Refusal:
-    return Refusal(422, "unprocessable_entity", message)
+def invalid(message: str) -> RefusedError:
+    return RefusedError(422, "unprocessable_entity", message)
 
 
-def conflict(message: str) -> Refusal:
-    return Refusal(409, "conflict", message)
+def conflict(message: str) -> RefusedError:
+    return RefusedError(409, "conflict", message)
 
 
 def body_of(request: Received, *required: str) -> dict[str, Any]:
@@ -248,7 +248,7 @@ def body_of(request: Received, *required: str) -> dict[str, Any]:
     except ValueError:
         body = None
     if not isinstance(body, dict):
-        raise Refusal(400, "bad_request", "error parsing request body")
+        raise RefusedError(400, "bad_request", "error parsing request body")
     for name in required:
         if body.get(name) in (None, ""):
             raise invalid(f"{name.replace('_', ' ').capitalize()} can't be blank")

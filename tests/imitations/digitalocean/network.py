@@ -4,7 +4,7 @@ import ipaddress
 import re
 from typing import Any
 
-from tests.imitations.base import Answer, Received, Refusal, route
+from tests.imitations.base import Answer, Received, RefusedError, route
 from tests.imitations.digitalocean.common import (
     Common,
     body_of,
@@ -71,9 +71,9 @@ class Vpcs(Common):
     def delete_vpc(self, request: Received, vpc_id: str) -> None:
         vpc = self.find(self.vpcs, vpc_id)
         if vpc["default"]:
-            raise Refusal(403, "forbidden", "Can not delete default VPCs")
+            raise RefusedError(403, "forbidden", "Can not delete default VPCs")
         if self.__members(vpc_id):
-            raise Refusal(403, "forbidden", "Can not delete VPC with members")
+            raise RefusedError(403, "forbidden", "Can not delete VPC with members")
         del self.vpcs[vpc_id]
 
     @route("GET", "/v2/vpcs/{vpc_id}/members")
@@ -135,7 +135,7 @@ class Firewalls(Common):
     def create_firewall(self, request: Received) -> Any:
         body = body_of(request, "name")
         if any(each["name"] == body["name"] for each in self.firewalls.values()):
-            raise Refusal(409, "conflict", "duplicate name")
+            raise RefusedError(409, "conflict", "duplicate name")
         firewall = {"id": self.next_uuid("firewall"), "created_at": now(), **self.__content(body)}
         firewall |= {"status": "waiting", "pending_changes": _changes(firewall["droplet_ids"])}
         self.firewalls[firewall["id"]] = firewall

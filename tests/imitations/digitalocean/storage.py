@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from tests.imitations.base import Answer, Received, Refusal, route
+from tests.imitations.base import Answer, Received, RefusedError, route
 from tests.imitations.digitalocean import catalogue
 from tests.imitations.digitalocean.common import (
     DEFAULT_REGION,
@@ -371,7 +371,7 @@ class Images(Common):
     def __own(self, identifier: str) -> dict[str, Any]:
         image = self.__image(identifier)
         if image["public"]:
-            raise Refusal(403, "forbidden", "You do not have access for the attempted action.")
+            raise RefusedError(403, "forbidden", "You do not have access for the attempted action.")
         return image
 
     def __snapshot(self, image_id: int) -> dict[str, Any]:
