@@ -26,6 +26,7 @@ from anysky.wire.aws_sigv4 import (
     Signer,
     amz_date,
     canonical_query,
+    host_header,
     percent_encode,
 )
 
@@ -392,6 +393,22 @@ def test_a_query_is_sorted_after_encoding() -> None:
     assert canonical_query([("é", "1"), ("b", "2"), ("b", "10"), ("B", ""), ("a b", "c&d")]) == (
         "%C3%A9=1&B=&a%20b=c%26d&b=10&b=2"
     )
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "host"),
+    [
+        ("https://EC2.amazonaws.com/base", "ec2.amazonaws.com"),
+        ("https://ec2.amazonaws.com:443", "ec2.amazonaws.com"),
+        ("http://localhost:80", "localhost"),
+        ("http://localhost:443", "localhost:443"),
+        ("http://[::1]:80", "[::1]"),
+        ("http://[fd00::80]", "[fd00::80]"),
+        ("http://user:pass@localhost:5000/", "localhost:5000"),
+    ],
+)
+def test_the_host_header_is_that_of_http_libraries(endpoint: str, host: str) -> None:
+    assert host_header(endpoint) == host
 
 
 def test_text_that_no_url_can_carry_is_refused() -> None:

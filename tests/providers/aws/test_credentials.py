@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import stat
 import sys
 import threading
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -34,7 +36,7 @@ from anysky.runtime.asyncio import AsyncioRuntime
 from anysky.runtime.blocking import BlockingRuntime
 from anysky.secret import Secret
 from anysky.transport.asyncio import AsyncioTransport
-from anysky.transport.base import Limits
+from anysky.transport.base import Limits, Request, Response
 from anysky.transport.blocking import BlockingTransport
 from anysky.transport.settings import HTTPSettings
 
@@ -128,8 +130,9 @@ def servers() -> Iterator[Servers]:
             now = datetime.fromtimestamp(servers.time(), UTC)
             self.send_header("Date", format_datetime(now, usegmt=True))
             self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
+            with contextlib.suppress(ConnectionError):  # who asked has gone
+                self.end_headers()
+                self.wfile.write(answer)
 
         do_GET = do_PUT = do_POST = handle_any  # noqa: N815
 
@@ -835,6 +838,55 @@ def test_a_container_agent_is_asked_twice(
     assert [path for _, path, _, _ in servers.seen] == ["/creds", "/creds"]
 
 
+class Recorder:
+    """A transport that gives one answer and keeps what was sent."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.answer = answer
+        self.sent: list[Request] = []
+
+    async def send(self, request: Request) -> Response:
+        self.sent.append(request)
+        return Response(200, {}, self.answer)
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "endpoint", "path"),
+    [
+        ("RELATIVE", "/v2/creds?id=1", "http://169.254.170.2", "/v2/creds?id=1"),
+        ("FULL", "http://169.254.170.2/creds", "http://169.254.170.2", "/creds"),
+        ("FULL", "http://169.254.170.23/v1/creds", "http://169.254.170.23", "/v1/creds"),
+        ("FULL", "http://[fd00:ec2::23]/creds", "http://[fd00:ec2::23]", "/creds"),
+        ("FULL", "http://localhost:8000", "http://localhost:8000", "/"),
+        ("FULL", "http://127.9.9.9:1/a", "http://127.9.9.9:1", "/a"),
+        ("FULL", "http://[::1]:1/a", "http://[::1]:1", "/a"),
+        ("FULL", "https://agent.example.com/a", "https://agent.example.com", "/a"),
+    ],
+)
+def test_these_container_agents_may_be_asked(
+    variable: str, value: str, endpoint: str, path: str
+) -> None:
+    transport = Recorder(b'{"AccessKeyId": "KEY", "SecretAccessKey": "s"}')
+    environ = {f"AWS_CONTAINER_CREDENTIALS_{variable}_URI": value}
+    chain = CredentialChain(transport, TestBlockingRuntime(environ))
+
+    found = run(chain.credentials())
+
+    assert plain(found) == ("KEY", "s", None)
+    assert transport.sent == [
+        Request(
+            "GET",
+            path,
+            headers={"Accept": "application/json"},
+            endpoint=endpoint,
+            operation="credentials",
+        )
+    ]
+
+
 # -- keeping fresh -------------------------------------------------------------------------------
 
 
@@ -1102,6 +1154,11 @@ def test_sts_is_asked_in_the_region(environ: dict[str, str], region: str, expect
     assert sts_endpoint(environ, region) == expected
 
 
+def test_an_endpoint_that_is_no_url_is_refused() -> None:
+    with pytest.raises(InvalidAccountError, match="AWS_ENDPOINT_URL_STS is not a URL"):
+        sts_endpoint({"AWS_ENDPOINT_URL_STS": "localhost:5000"}, "eu-west-1")
+
+
 @pytest.mark.parametrize("region", ["evil.com/", "eu_west", "x", "a-b.example.com#"])
 def test_sts_is_not_asked_elsewhere(region: str) -> None:
     with pytest.raises(InvalidAccountError, match="not the name of an AWS region"):
@@ -1127,3 +1184,36 @@ def test_nothing_that_is_logged_or_shown_holds_a_secret(
     text = caplog.text + repr(credentials) + repr(vars(chain))
     for secret in ("BASE-secret", "base-token", "r1-by-BASE-secret", "r1-by-BASE-token"):
         assert secret not in text
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"AWS_WEB_IDENTITY_TOKEN_FILE": "{tmp}/token", "AWS_ROLE_ARN": f"{ROLE}r1"},
+        {"AWS_ACCESS_KEY_ID": "ENV", "AWS_SECRET_ACCESS_KEY": "hidden hidden"},
+    ],
+    ids=["role", "web identity", "environment"],
+)
+def test_a_traceback_with_variables_holds_no_secret(
+    settings: dict[str, str], api: API, environ: dict[str, str], servers: Servers, tmp_path: Path
+) -> None:
+    write(
+        tmp_path,
+        f"[profile p]\nrole_arn = {ROLE}r1\nsource_profile = base\n",
+        "[base]\naws_access_key_id = BASE\naws_secret_access_key = hidden\n"
+        "aws_session_token = hidden\n",
+    )
+    (tmp_path / "token").write_text("hidden")
+    servers.answers["/"] = (403, b"<ErrorResponse/>")
+    environ |= {name: value.replace("{tmp}", str(tmp_path)) for name, value in settings.items()}
+    chain = api.chain(environ, profile=None if settings else "p")
+
+    with pytest.raises(CloudError) as caught:
+        api.run(chain.credentials())
+
+    report = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    ours = [frame for frame in report.stack if "/providers/aws/" in frame.filename]
+    shown_values = "".join(str(frame.locals) for frame in ours if "/tests/" not in frame.filename)
+    assert "'self'" in shown_values
+    assert "hidden" not in shown_values

@@ -435,14 +435,15 @@ def _signs_in(profile: str, how: str) -> str:
 
 def _check_characters(credentials: Credentials) -> None:
     """Refuse keys that no header field can hold, before an HTTP library quotes them in an error."""
-    token = credentials.token
-    secrets = (credentials.secret_key.reveal(), token.reveal() if token else "")
-    for part in (credentials.access_key, *secrets):
-        if not part.isascii() or not part.isprintable() or " " in part:
-            break
-    else:
+    parts = (Secret(credentials.access_key), credentials.secret_key, credentials.token)
+    if all(_is_plain(part) for part in parts if part is not None):
         return
     raise InvalidAccountError(
         "the AWS key, secret or token holds a space, a line break or another character that none "
         "has: check how it was copied"
     )
+
+
+def _is_plain(secret: Secret) -> bool:
+    text = secret.reveal()
+    return text.isascii() and text.isprintable() and " " not in text

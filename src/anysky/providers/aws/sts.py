@@ -22,7 +22,7 @@ from anysky.errors import (
     ProviderUnavailableError,
     RateLimitedError,
 )
-from anysky.providers.aws.temporary import Fresh, clock_of, unix_time
+from anysky.providers.aws.temporary import Fresh, clock_of, unix_time, url_setting
 from anysky.secret import Secret
 from anysky.transport.base import Request, encode_query
 from anysky.wire import xml
@@ -93,18 +93,22 @@ async def assume_role(
             *([("ExternalId", role.external_id)] if role.external_id else []),
         ]
     ).encode()
-    signed = Signer("sts", region).sign(
-        source,
-        "POST",
-        host_header(endpoint),
-        f"{urlsplit(endpoint).path.rstrip('/')}/",
-        headers=[("Content-Type", _FORM)],
-        payload_hash=sha256(body).hexdigest(),
-        when=runtime.time(),
-    )
-    secrets = [source.secret_key, source.token]
-    response = await transport.send(_sts_request(endpoint, body, signed))
-    return _assumed(response, "AssumeRole", runtime, secrets)
+    signer = Signer("sts", region)
+
+    def signed() -> Request:
+        headers = signer.sign(
+            source,
+            "POST",
+            host_header(endpoint),
+            f"{urlsplit(endpoint).path.rstrip('/')}/",
+            headers=[("Content-Type", _FORM)],
+            payload_hash=sha256(body).hexdigest(),
+            when=runtime.time(),
+        )
+        return _sts_request(endpoint, body, headers)
+
+    response = await transport.send(signed())
+    return _assumed(response, "AssumeRole", runtime, [source.secret_key, source.token])
 
 
 async def assume_role_with_web_identity(
@@ -131,12 +135,13 @@ def sts_endpoint(environ: Mapping[str, str], region: str) -> str:
     """Return the URL of AWS STS: the configured one, or the region's own.
 
     Raises:
-        InvalidAccountError: The region is not the name of one.
+        InvalidAccountError: The region is not the name of one, or what is configured is no URL.
     """
-    ignored = environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
-    configured = environ.get("AWS_ENDPOINT_URL_STS") or environ.get("AWS_ENDPOINT_URL")
-    if configured and not ignored:
-        return configured.rstrip("/")
+    if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() != "true":
+        configured = url_setting(environ, "AWS_ENDPOINT_URL_STS")
+        configured = configured or url_setting(environ, "AWS_ENDPOINT_URL")
+        if configured:
+            return configured
     if not _REGION.fullmatch(region):
         raise InvalidAccountError(f"{region!r} is not the name of an AWS region")
     suffixes = [suffix for start, suffix in _DNS_SUFFIXES.items() if region.startswith(start)]

@@ -48,6 +48,7 @@ __all__ = [
     "header_text",
     "read_text",
     "unix_time",
+    "url_setting",
 ]
 
 CONTAINER_TIMEOUT = 2.0
@@ -208,6 +209,19 @@ async def read_text(runtime: Runtime, path: str, what: str) -> Secret:
     raise InvalidAccountError(f"cannot read the {what} from {path}: {reason}")
 
 
+def url_setting(environ: Mapping[str, str], variable: str) -> str:
+    """Return the URL in a variable, without the slash at its end; empty if it is not set.
+
+    Raises:
+        InvalidAccountError: It is no http or https URL.
+    """
+    url = environ.get(variable, "").rstrip("/")
+    parts = _split(url)
+    if url and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        raise InvalidAccountError(f"{variable} is not a URL that starts with https:// or http://")
+    return url
+
+
 def _words(command: str) -> list[str]:
     """Split a command line without a shell, by the quoting of the platform."""
     if sys.platform == "win32":  # where backslashes separate folders
@@ -272,9 +286,9 @@ async def _container_token(runtime: Runtime) -> Secret | None:
 
 
 def _instance_endpoint(environ: Mapping[str, str]) -> str:
-    configured = environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT")
+    configured = url_setting(environ, "AWS_EC2_METADATA_SERVICE_ENDPOINT")
     if configured:
-        return configured.rstrip("/")
+        return configured
     mode = environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE") or "ipv4"
     if mode.lower() not in _INSTANCE_ENDPOINTS:
         raise InvalidAccountError("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE must be IPv4 or IPv6")
@@ -341,4 +355,4 @@ def clock_of(response: Response, runtime: Runtime) -> float:
 
 def _during_outage(credentials: Credentials, clock: float) -> float:
     ends = credentials.expires_at
-    return clock if ends is None else min(clock, ends - OUTAGE_EXTENSION)
+    return clock if ends is None or ends > clock else ends - OUTAGE_EXTENSION
