@@ -136,12 +136,8 @@ def _parse(text: str) -> tuple[dict[str, Section], int]:
     parser = configparser.RawConfigParser()
     try:
         parser.read_string(text)
-    except (
-        configparser.DuplicateOptionError,
-        configparser.DuplicateSectionError,
-        configparser.MissingSectionHeaderError,
-    ) as error:
-        return {}, error.lineno or 1
-    except configparser.ParsingError as error:
-        return {}, error.errors[0][0]
+    except configparser.Error as error:
+        # Which of the two an error has differs between its kinds and versions of Python.
+        lines: list[tuple[int, str]] = getattr(error, "errors", [])
+        return {}, lines[0][0] if lines else getattr(error, "lineno", None) or 1
     return {name: Section(parser.items(name)) for name in parser.sections()}, 0
