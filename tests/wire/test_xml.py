@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anysky.wire.xml import (
+    MAX_ATTRIBUTES,
     MAX_DEPTH,
-    MAX_MARKUP,
+    MAX_TAGS,
+    MAX_TREE_TAGS,
     Record,
     XMLError,
     boolean,
@@ -587,8 +589,10 @@ REFUSED = {
     "two roots": b"<n/><n/>",
     "text before the root": b"junk<n/>",
     "the same attribute twice": b"<n a='1' a='2'/>",
-    "too many tags": b"<n>" + b"<a/>" * MAX_MARKUP + b"</n>",
-    "too many attributes": b"<n " + b" ".join(b"a%d=''" % n for n in range(MAX_MARKUP)) + b"/>",
+    "too many tags": b"<n>" + b"<a/>" * MAX_TAGS + b"</n>",
+    "too many attributes": b"<n "
+    + b" ".join(b"a%d=''" % n for n in range(MAX_ATTRIBUTES + 1))
+    + b"/>",
 }
 
 ACCEPTED = {
@@ -664,6 +668,14 @@ def test_refuses_an_answer_cut_anywhere(body, document):
             parse(body[:length])
         with pytest.raises(XMLError):
             decode(body[:length], document)
+
+
+def test_a_tree_may_hold_fewer_tags_than_records_pass_over():
+    body = b"<n>" + b"<a/>" * MAX_TREE_TAGS + b"</n>"
+
+    assert decode(body, Numbers) == Numbers()
+    with pytest.raises(XMLError, match="more than 1,000,000 tags"):
+        parse(body)
 
 
 def test_messages_do_not_repeat_a_hostile_name_at_length():

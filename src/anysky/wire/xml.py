@@ -25,7 +25,7 @@ later: ``parse(instance.raw).to_dict()``.
 
 Names are bare: prefixes and namespaces are taken off. An answer must be UTF-8, well-formed, at most
 `MAX_DEPTH` deep, without a DOCTYPE (hence without entities) and not an HTML page; else `XMLError`.
-Its size is limited by the transport that read it.
+Its size is limited by the transport that read it, the number of its tags and attributes here.
 """
 
 from __future__ import annotations
@@ -45,8 +45,10 @@ _Values = dict[str, Any]
 
 __all__ = [
     "LIST_TAGS",
+    "MAX_ATTRIBUTES",
     "MAX_DEPTH",
-    "MAX_MARKUP",
+    "MAX_TAGS",
+    "MAX_TREE_TAGS",
     "Element",
     "Record",
     "XMLError",
@@ -64,8 +66,12 @@ __all__ = [
 ]
 
 MAX_DEPTH: Final = 200
-MAX_MARKUP: Final = 1_000_000
-"""How many ``<`` and ``=`` an answer may hold; the largest page of EC2 has a fifth of it."""
+MAX_TAGS: Final = 4_000_000
+"""How many ``<`` an answer may hold; 1,000 EC2 instances have about 200,000."""
+MAX_TREE_TAGS: Final = 1_000_000
+"""The same for a tree, which keeps every element."""
+MAX_ATTRIBUTES: Final = 500_000
+"""How many ``=`` an answer may hold."""
 LIST_TAGS: Final = frozenset({"item", "member"})
 """Children by which the query protocol of EC2 (``item``) and of its siblings (``member``) lists."""
 
@@ -101,13 +107,13 @@ def _new_parser() -> expat.XMLParserType:
     return parser
 
 
-def _feed(parser: expat.XMLParserType, body: bytes) -> None:
+def _feed(parser: expat.XMLParserType, body: bytes, max_tags: int) -> None:
     # UTF-16 and UTF-32, which expat would detect and accept, cannot write "<" without a NUL.
     if b"\0" in body:
         raise XMLError("a NUL byte: not UTF-8 XML")
     # A tag or attribute costs many times its bytes; counting them beforehand costs next to none.
-    if body.count(b"<") + body.count(b"=") > MAX_MARKUP:
-        raise XMLError(f"more than {MAX_MARKUP:,} tags and attributes")
+    if body.count(b"<") > max_tags or body.count(b"=") > MAX_ATTRIBUTES:
+        raise XMLError(f"more than {max_tags:,} tags or {MAX_ATTRIBUTES:,} attributes")
     try:
         parser.Parse(body, True)
     except expat.ExpatError as error:
@@ -213,7 +219,7 @@ def parse(body: bytes) -> Element:
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.pieces.append
-    _feed(parser, body)
+    _feed(parser, body, MAX_TREE_TAGS)
     root = builder.top.children[0]
     if root.tag.lower() == "html":
         raise XMLError("an HTML page instead of XML")
@@ -507,7 +513,7 @@ def decode(body: bytes, document: type[R]) -> R:
     parser = reader.parser
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
-    _feed(parser, body)
+    _feed(parser, body, MAX_TAGS)
     found: R = reader.values["document"][0]
     return found
 
