@@ -10,11 +10,12 @@ UV  := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check lint types generated docs documented openapi bench clean
+.PHONY: help demo test check lint types check-generated generate docs documented openapi \
+        bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) \
-	  | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	  | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.ready-demo ## run one program against a local cloud, blocking and asyncio
 	$(BIN)/anysky demo $(ARGS)
@@ -22,7 +23,7 @@ demo: $(VENV)/.ready-demo ## run one program against a local cloud, blocking and
 test: $(VENV)/.ready-test ## run the tests, e.g. make test ARGS="tests/tools -x"
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
-check: lint types generated docs documented ## everything CI checks besides the tests
+check: lint types check-generated docs documented ## everything CI checks besides the tests
 
 lint: $(VENV)/.ready-check ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -32,11 +33,15 @@ types: $(VENV)/.ready-check $(VENV)/.ready-test ## mypy --strict and pyright
 	$(BIN)/mypy --strict
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-generated: $(VENV)/.ready-check ## layers, generated modules, change log fragments
+check-generated: $(VENV)/.ready-check ## layers, generated modules, change log fragments
 	$(BIN)/python tools/check_layers.py
 	$(BIN)/python tools/make_blocking.py --check
 	$(BIN)/python tools/make_names.py --check
 	$(BIN)/python tools/check_change.py --fragments-only
+
+generate: $(VENV)/.ready-check ## write the modules that are made from others anew
+	$(BIN)/python tools/make_names.py
+	$(BIN)/python tools/make_blocking.py
 
 docs: $(VENV)/.ready-docs ## build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

@@ -133,24 +133,32 @@ class Page:
 
 
 def run_console(block: Block) -> None:
+    """Run the commands of anysky; of others, see to it that targets of make exist."""
     for command in commands(block):
-        words = shlex.split(command.line)
-        if words[0] == "make":
-            check_make_target(block, words)
-        if words[0] != "anysky":
-            continue
-        done = subprocess.run(
-            words, capture_output=True, text=True, check=False, timeout=COMMAND_TIMEOUT
-        )
-        report = f"{block.place}: $ {command.line}\n{done.stdout}{done.stderr}"
-        assert done.returncode == block.exit_code, f"exit code {done.returncode} of {report}"
-        if command.output:
-            compare(report, command.output, done.stdout + done.stderr)
+        program = command.line.partition(" ")[0]
+        if program == "make":
+            check_make_target(block, command)
+        elif program == "anysky":
+            run_command(block, command)
 
 
-def check_make_target(block: Block, words: list[str]) -> None:
+def run_command(block: Block, command: Command) -> None:
+    done = subprocess.run(
+        shlex.split(command.line),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=COMMAND_TIMEOUT,
+    )
+    report = f"{block.place}: $ {command.line}\n{done.stdout}{done.stderr}"
+    assert done.returncode == block.exit_code, f"exit code {done.returncode} of {report}"
+    if command.output:
+        compare(report, command.output, done.stdout + done.stderr)
+
+
+def check_make_target(block: Block, command: Command) -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
-    named = [word for word in words[1:] if "=" not in word]
+    named = [word for word in shlex.split(command.line)[1:] if "=" not in word]
     unknown = set(named) - set(targets)
     assert not unknown, f"{block.place}: no such make target: {', '.join(sorted(unknown))}"
 
