@@ -19,7 +19,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from anysky.deadline import deadline
+from anysky.deadlines import deadline
 from anysky.errors import (
     AuthenticationError,
     ConnectionFailedError,

@@ -1,0 +1,343 @@
+"""DNS: zones and records of any provider.
+
+Get a driver's class by the provider's name, make a driver, call it::
+
+    driver = get_driver(Provider.ROUTE53)("access key", "secret key")
+    zone = await driver.create_zone("example.com")
+    record = await zone.create_record("www", RecordType.A, "192.0.2.1", {"ttl": 300})
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from anysky.backend.dns import DNSBackend
+from anysky.calling import bind
+from anysky.errors import InvalidRequestError
+from anysky.model import dns as model
+from anysky.model.dns import RecordType
+from anysky.names import DNSProvider as Provider
+from anysky.registry import driver_class, register
+from anysky.zone_file import zone_file
+
+from .driver import Driver
+
+__all__ = ["DNSDriver", "Provider", "Record", "RecordType", "Zone", "get_driver", "set_driver"]
+
+
+class Zone(model.Zone):
+    """`anysky.model.dns.Zone` bound to the driver it came from."""
+
+    __slots__ = ("driver",)
+    driver: DNSDriver
+
+    def __init__(
+        self,
+        id: str,
+        domain: str,
+        type: str,
+        ttl: int | None,
+        driver: DNSDriver,
+        extra: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(id, domain, type, ttl, extra or {})
+        object.__setattr__(self, "driver", driver)
+
+    async def list_records(self) -> list[Record]:
+        """Return all records of this zone."""
+        return await self.driver.list_records(self)
+
+    async def iterate_records(self) -> AsyncIterator[Record]:
+        """Yield the records of this zone, page by page."""
+        async for record in self.driver.iterate_records(self):
+            yield record
+
+    async def create_record(
+        self,
+        name: str | None,
+        type: RecordType | str,
+        data: str,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Record:
+        """Make a record in this zone; see `DNSDriver.create_record`."""
+        return await self.driver.create_record(name, self, type, data, extra)
+
+    async def update(
+        self,
+        domain: str | None = None,
+        type: str | None = None,
+        ttl: int | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Zone:
+        """Change what is given and return the zone as it is then."""
+        return await self.driver.update_zone(
+            self, domain or self.domain, type or self.type, ttl or self.ttl, extra
+        )
+
+    async def delete(self) -> bool:
+        """Delete this zone; returns True."""
+        return await self.driver.delete_zone(self)
+
+    async def export_to_bind_format(self) -> str:
+        """Return this zone as a zone file for BIND."""
+        return await self.driver.export_zone_to_bind_format(self)
+
+    async def export_to_bind_zone_file(self, file_path: str) -> None:
+        """Write this zone as a zone file for BIND."""
+        await self.driver.export_zone_to_bind_zone_file(self, file_path)
+
+
+class Record(model.Record):
+    """`anysky.model.dns.Record` bound to the driver it came from."""
+
+    __slots__ = ("driver",)
+    driver: DNSDriver
+    zone: Zone
+
+    def __init__(
+        self,
+        id: str,
+        name: str | None,
+        type: RecordType,
+        data: str,
+        zone: Zone,
+        driver: DNSDriver,
+        ttl: int | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(id, name, type, data, zone, ttl, extra or {})
+        object.__setattr__(self, "driver", driver)
+
+    async def update(
+        self,
+        name: str | None = None,
+        type: RecordType | str | None = None,
+        data: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Record:
+        """Change what is given and return the record as it is then."""
+        return await self.driver.update_record(
+            self,
+            self.name if name is None else name,
+            type or self.type,
+            self.data if data is None else data,
+            extra,
+        )
+
+    async def delete(self) -> bool:
+        """Delete this record; returns True."""
+        return await self.driver.delete_record(self)
+
+
+class DNSDriver(Driver[DNSBackend]):
+    """A provider's DNS service; see `Driver` for its arguments.
+
+    Every method raises a `CloudError`. Each ``list_…`` returns all pages; its twin
+    ``iterate_…`` fetches them as they are used.
+
+    Attributes:
+        RECORD_TYPE_MAP: Types of records that the provider takes, with its own names for them.
+    """
+
+    RECORD_TYPE_MAP: ClassVar[Mapping[RecordType, str]] = {}
+
+    def list_record_types(self) -> list[RecordType]:
+        """Return the types of records that the provider takes; nothing is sent."""
+        return list(self.RECORD_TYPE_MAP)
+
+    async def list_zones(self) -> list[Zone]:
+        """Return all zones of the account."""
+        return [self._zone(item) for item in await self._collect(self._backend.list_zones)]
+
+    async def iterate_zones(self) -> AsyncIterator[Zone]:
+        """Yield what `list_zones` returns, page by page."""
+        async for item in self._walk(self._backend.list_zones):
+            yield self._zone(item)
+
+    async def list_records(self, zone: model.Zone) -> list[Record]:
+        """Return all records of a zone; one that holds many values comes as many records."""
+        found = await self._collect(lambda cursor: self._backend.list_records(zone, cursor))
+        return [self._record(item) for item in found]
+
+    async def iterate_records(self, zone: model.Zone) -> AsyncIterator[Record]:
+        """Yield what `list_records` returns, page by page."""
+        async for item in self._walk(lambda cursor: self._backend.list_records(zone, cursor)):
+            yield self._record(item)
+
+    async def get_zone(self, zone_id: str) -> Zone:
+        """Return one zone.
+
+        Raises:
+            ZoneDoesNotExistError: There is no such zone.
+        """
+        return self._zone(await self._call(self._backend.get_zone(zone_id)))
+
+    async def get_record(self, zone_id: str, record_id: str) -> Record:
+        """Return one record.
+
+        Raises:
+            RecordDoesNotExistError: There is no such record.
+        """
+        return self._record(await self._call(self._backend.get_record(zone_id, record_id)))
+
+    async def create_zone(
+        self,
+        domain: str,
+        type: str = "master",
+        ttl: int | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Zone:
+        """Make a zone.
+
+        Args:
+            domain: Its name, with or without the dot at the end.
+            type: ``"master"`` or ``"slave"``.
+            ttl: Seconds that its records may be cached if they say nothing else.
+            extra: What only this provider has.
+
+        Raises:
+            ZoneAlreadyExistsError: There is one of this name.
+        """
+        name = domain.rstrip(".")
+        return self._zone(
+            await self._call(self._backend.create_zone(name, type, ttl, dict(extra or {})))
+        )
+
+    async def update_zone(
+        self,
+        zone: model.Zone,
+        domain: str,
+        type: str = "master",
+        ttl: int | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Zone:
+        """Change a zone and return it as it is then."""
+        return self._zone(
+            await self._call(
+                self._backend.update_zone(zone, domain.rstrip("."), type, ttl, dict(extra or {}))
+            )
+        )
+
+    async def create_record(
+        self,
+        name: str | None,
+        zone: model.Zone,
+        type: RecordType | str,
+        data: str,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Record:
+        """Make a record.
+
+        Args:
+            name: Its name below the zone; None or empty for the zone itself.
+            zone: The zone.
+            type: Its type.
+            data: Its value.
+            extra: ``ttl``, ``priority``, ``weight``, ``port``, and what only this provider has.
+
+        Raises:
+            RecordAlreadyExistsError: There is such a record, at a provider that refuses a second.
+            InvalidRequestError: The type or the value is wrong.
+        """
+        kind = self._record_type(type)
+        return self._record(
+            await self._call(
+                self._backend.create_record(name or None, zone, kind, data, dict(extra or {}))
+            )
+        )
+
+    async def update_record(
+        self,
+        record: model.Record,
+        name: str | None,
+        type: RecordType | str,
+        data: str,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Record:
+        """Change a record and return it as it is then."""
+        kind = self._record_type(type)
+        return self._record(
+            await self._call(
+                self._backend.update_record(record, name or None, kind, data, dict(extra or {}))
+            )
+        )
+
+    async def delete_zone(self, zone: model.Zone) -> bool:
+        """Delete a zone; returns True."""
+        await self._call(self._backend.delete_zone(zone))
+        return True
+
+    async def delete_record(self, record: model.Record) -> bool:
+        """Delete a record, not others of the same name and type; returns True."""
+        await self._call(self._backend.delete_record(record))
+        return True
+
+    async def export_zone_to_bind_format(self, zone: model.Zone) -> str:
+        """Return a zone as a zone file for BIND."""
+        return zone_file(zone, await self.list_records(zone))
+
+    async def export_zone_to_bind_zone_file(self, zone: model.Zone, file_path: str) -> None:
+        """Write a zone as a zone file for BIND.
+
+        Raises:
+            InvalidRequestError: The file cannot be written.
+        """
+        text = await self.export_zone_to_bind_format(zone)
+        try:
+            Path(file_path).expanduser().write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise InvalidRequestError(f"cannot write {file_path}: {error.strerror}") from error
+
+    @classmethod
+    def _operation_name(cls, operation: str) -> str:
+        if operation.startswith("export_zone"):
+            return "list_records"
+        return super()._operation_name(operation.replace("iterate_", "list_", 1))
+
+    def _record_type(self, type: RecordType | str) -> RecordType:
+        try:
+            kind = RecordType(str(type).upper())
+        except ValueError as error:
+            raise InvalidRequestError(f"there is no type of DNS records {type!r}") from error
+        if kind not in self.RECORD_TYPE_MAP:
+            raise InvalidRequestError(f"{self.name} has no {kind} records")
+        return kind
+
+    def _portable(self) -> Mapping[Any, Callable[[Any], Any]]:
+        return {model.Zone: self._zone, model.Record: self._record}
+
+    def _zone(self, data: model.Zone) -> Zone:
+        return bind(data, Zone, self)
+
+    def _record(self, data: model.Record) -> Record:
+        bound = bind(data, Record, self)
+        object.__setattr__(bound, "zone", self._zone(data.zone))
+        return bound
+
+
+def get_driver(provider: Provider | str) -> type[DNSDriver]:
+    """Return the class of a provider's driver; making one of it sends nothing.
+
+    Args:
+        provider: A constant of `Provider`, or the name of any provider, plug-ins too.
+
+    Raises:
+        UnknownProviderError: There is no such provider.
+    """
+    return driver_class(DNSDriver, "dns", provider)
+
+
+def set_driver(provider: str, module: str, klass: str) -> type[DNSDriver]:
+    """Register a driver class of your own under a name, for `get_driver`.
+
+    Args:
+        provider: The new name.
+        module: Module to import, with dots.
+        klass: Name of a subclass of `DNSDriver` in it.
+
+    Raises:
+        UnknownProviderError: The name is taken, or there is no such class.
+    """
+    return register(DNSDriver, "dns", provider, module, klass)

@@ -1,0 +1,292 @@
+"""What the drivers of all services have in common."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from types import TracebackType
+from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, Self, TypeVar
+
+from anysky.account import Account
+from anysky.backend.base import Backend, Option
+from anysky.calling import (
+    Call,
+    check_options,
+    connect_backend,
+    endpoint_of,
+    own_operation,
+    typed_operation,
+)
+from anysky.errors import InvalidAccountError
+from anysky.paging import Page, PageGuard
+from anysky.registry import Provider
+from anysky.run import arun
+from anysky.runtime.asyncio import AsyncioRuntime
+from anysky.transport.asyncio import AsyncioTransport
+from anysky.transport.base import Limits
+from anysky.transport.retry import RetryPolicy
+from anysky.transport.settings import HTTPSettings, Verify
+from anysky.transport.tracing import Hooks
+
+__all__ = ["Driver"]
+
+B = TypeVar("B", bound=Backend)
+C = TypeVar("C", bound=Backend)
+T = TypeVar("T")
+M = TypeVar("M")
+P = ParamSpec("P")
+
+
+
+class Driver(Generic[B]):
+    """A provider's service, ready to be called; made by the class that `get_driver` returns.
+
+    Making one sends nothing. It may be shared; see "Concepts" for threads, tasks and forks. Use it
+    with ``async with``, or call `close`, to give its connections back.
+
+    Args:
+        key: The account's first setting: an access key, a token, a user name.
+        secret: The account's second setting, where it has one.
+        secure: False for plain HTTP, together with `host`.
+        host: Host of the API, for another than the provider's own; see `endpoint`.
+        port: Port of the API, together with `host`.
+        api_version: Taken for the sake of programs written for Libcloud; the current version is
+            used.
+        region: Region, for an account that has the setting.
+        endpoint: URL of the API, in place of `host`, `port` and `secure`.
+        timeout: Seconds to wait for the next bytes of an answer.
+        connect_timeout: Seconds to make a connection.
+        pool_timeout: Seconds to wait for a free connection.
+        pool_size: Connections to one host at the most.
+        deadline: Seconds that one call may take in all, retries and pages included; None for
+            no limit. Uploads and downloads have only the limit of ``anysky.deadline``.
+        proxy_url: URL of a proxy, ``""`` for none; None takes it from the environment.
+        verify: True for the system's certificate authorities, a file or folder of others, an
+            `ssl.SSLContext`, or False to accept any certificate.
+        retry: When and how often requests are sent again; ``RetryPolicy(attempts=1)`` for never.
+        limits: Caps on answers and lists.
+        hooks: Functions to call for every request and answer.
+        rate: Requests a second at the most; None for the provider's own figure, 0 for no limit.
+        settings: The account's other settings by name.
+
+    Raises:
+        InvalidAccountError: A setting is missing, unknown or wrong.
+    """
+
+    _provider: ClassVar[Provider]
+    _backend_class: ClassVar[builtins.type[Backend]]
+    _preset: ClassVar[Mapping[str, str]] = {}
+
+    name: ClassVar[str] = ""
+    api_name: ClassVar[str] = ""
+    website: ClassVar[str] = ""
+    type: ClassVar[str] = ""
+
+    def __init__(
+        self,
+        key: str | None = None,
+        secret: str | None = None,
+        secure: bool = True,
+        host: str | None = None,
+        port: int | None = None,
+        api_version: str | None = None,  # noqa: ARG002 - kept for programs written for Libcloud
+        region: str | None = None,
+        *,
+        endpoint: str | None = None,
+        timeout: float | None = None,
+        connect_timeout: float = 10.0,
+        pool_timeout: float = 60.0,
+        pool_size: int = 64,
+        deadline: float | None = 600.0,
+        proxy_url: str | None = None,
+        verify: Verify = True,
+        retry: RetryPolicy | None = None,
+        limits: Limits | None = None,
+        hooks: Hooks | None = None,
+        rate: float | None = None,
+        **settings: Any,
+    ) -> None:
+        if not hasattr(self, "_backend_class"):
+            raise InvalidAccountError(f"{type(self).__name__} is made by get_driver(provider)")
+        given = {
+            **self._preset,
+            **self._positional(key, secret),
+            **({} if region is None else {"region": region}),
+            **settings,
+            "endpoint": endpoint_of(endpoint, host, port, secure),
+        }
+        self.account: Account = self._provider.account.load(given)
+        self._secrets = self.account.secrets()
+        self._deadline = deadline
+        self._limits = limits or Limits()
+        http = HTTPSettings(
+            connect_timeout=connect_timeout,
+            read_timeout=60.0 if timeout is None else timeout,
+            pool_timeout=pool_timeout,
+            pool_size=pool_size,
+            proxy=proxy_url,
+            verify=verify,
+        )
+        self._transports: list[AsyncioTransport] = []
+        self._runtime = AsyncioRuntime()
+        self._backend: B = connect_backend(  # type: ignore[assignment]
+            self._backend_class,
+            self._provider,
+            self.account,
+            self._runtime,
+            self._make_transport,
+            http=http,
+            limits=self._limits,
+            retry=retry or RetryPolicy(),
+            hooks=hooks or Hooks(),
+            rate=rate,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: builtins.type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._backend.connection.endpoint or self.name}>"
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("ex_"):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        operation = own_operation(self._backend, name)
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            return self._bound(await self._call(operation(*args, **kwargs)))
+
+        call.__name__ = name
+        call.__doc__ = operation.__doc__
+        return call
+
+    async def close(self) -> None:
+        """Close all connections; the driver cannot be used afterwards."""
+        for transport in self._transports:
+            await arun(transport.close())
+
+    async def call(
+        self,
+        operation: Callable[Concatenate[C, P], Coroutine[Any, Any, T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Call an operation of the provider's backend, exactly typed.
+
+        For example ``driver.call(EC2.get_console_output, node)``. What it returns is bound to
+        this driver, as from the standard operations.
+
+        Args:
+            operation: A coroutine function of the backend's class.
+            args: Its arguments.
+            kwargs: Its arguments by name.
+
+        Raises:
+            UnsupportedOperationError: It is no operation of this driver's backend.
+        """
+        method = typed_operation(self._backend, operation)
+        result: T = self._bound(await self._call(method(*args, **kwargs)))
+        return result
+
+    @classmethod
+    def supports(cls, operation: str) -> bool:
+        """Whether the provider has an operation, by its name in the standard API or its own."""
+        return cls._backend_class.supports(cls._operation_name(operation))
+
+    @classmethod
+    def options(cls, operation: str) -> tuple[Option, ...]:
+        """Return the options beginning with ``ex_`` that an operation takes at this provider."""
+        return cls._backend_class.options.get(operation, ())
+
+    @classmethod
+    def _operation_name(cls, operation: str) -> str:
+        """Return the backend's name of a method; drivers have a few that share one."""
+        return operation.removeprefix("ex_")
+
+    def _positional(self, key: str | None, secret: str | None) -> dict[str, Any]:
+        names = self._provider.account.positional
+        values = {0: key, 1: secret}
+        for place, value in values.items():
+            if value is not None and place >= len(names):
+                raise InvalidAccountError(
+                    f"{self._provider.account.__name__} takes {len(names)} positional settings"
+                    f" ({', '.join(names) or 'none'})"
+                )
+        return {name: values[place] for place, name in enumerate(names[:2])}
+
+    def _make_transport(self, endpoint: str, http: HTTPSettings) -> AsyncioTransport:
+        transport = AsyncioTransport(endpoint, http, self._limits)
+        self._transports.append(transport)
+        return transport
+
+    async def _call(self, operation: Coroutine[Any, Any, T]) -> T:
+        """Run one operation of the backend within the driver's deadline."""
+        with Call(self, _name(operation), self._deadline, self._secrets):
+            return await arun(operation)
+
+    async def _transfer(self, operation: Coroutine[Any, Any, T]) -> T:
+        """Run an operation that moves content: as long as it takes, or as `deadline` says."""
+        with Call(self, _name(operation), None, self._secrets):
+            return await arun(operation)
+
+    async def _walk(
+        self, fetch: Callable[[str | None], Coroutine[Any, Any, Page[M]]]
+    ) -> AsyncIterator[M]:
+        """Fetch pages as they are needed."""
+        guard = PageGuard(self._limits)
+        cursor: str | None = None
+        while True:
+            page = await self._call(fetch(cursor))
+            self._check_page(guard, page)
+            for item in page.items:
+                yield item
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    async def _collect(
+        self, fetch: Callable[[str | None], Coroutine[Any, Any, Page[M]]]
+    ) -> list[M]:
+        """Fetch all pages within one deadline."""
+        guard = PageGuard(self._limits)
+        items: list[M] = []
+        cursor: str | None = None
+        with Call(self, "", self._deadline, ()):
+            while True:
+                page = await self._call(fetch(cursor))
+                self._check_page(guard, page)
+                items.extend(page.items)
+                cursor = page.cursor
+                if cursor is None:
+                    return items
+
+    def _check_page(self, guard: PageGuard, page: Page[Any]) -> None:
+        with Call(self, "list", None, ()):
+            guard.check(page)
+
+    def _bound(self, result: Any) -> Any:
+        """Bind what an operation of the backend returned, if it is one of the models."""
+        if type(result) in (list, tuple):
+            items: list[Any] = [self._bound(item) for item in result]
+            return items if type(result) is list else tuple(items)
+        binder = self._portable().get(type(result))
+        return result if binder is None else binder(result)
+
+    def _portable(self) -> Mapping[Any, Callable[[Any], Any]]:
+        """Return what binds each model of the service to this driver."""
+        return {}
+
+    def _options(self, operation: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        return check_options(self._backend_class, operation, options)
+
+
+def _name(operation: Coroutine[Any, Any, Any]) -> str:
+    return getattr(operation, "__name__", "")

@@ -1,0 +1,1 @@
+"""The contracts that providers implement, one for each service."""

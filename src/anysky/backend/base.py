@@ -1,0 +1,121 @@
+"""What every backend has, whatever its service."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from anysky.account import Account
+from anysky.errors import UnsupportedOperationError
+from anysky.runtime.base import Runtime
+from anysky.transport.base import Limits, Transport
+from anysky.transport.signing import Signer
+
+__all__ = ["Backend", "Connection", "Option"]
+
+_CONTRACTS = "anysky.backend."
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option that only this provider has, passed by its name to a standard operation.
+
+    Attributes:
+        name: Name of the argument, starting with ``ex_``.
+        type: Its type, as it stands in an annotation.
+        help: What it does, in a few words.
+    """
+
+    name: str
+    type: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How a backend reaches the world.
+
+    Attributes:
+        transport: Sends signed, paced, retried requests.
+        plain: Sends requests without credentials, to fetch some or to read public data.
+        direct: The same without a proxy and with short time limits, for what is on the machine
+            itself, such as a metadata service.
+        runtime: Clocks, sleep, files, several jobs at once.
+        limits: Caps on answers and lists.
+        endpoint: URL of the API, without a slash at its end.
+        signer: What adds the credentials, for URLs that are signed without being sent.
+    """
+
+    transport: Transport
+    plain: Transport
+    direct: Transport
+    runtime: Runtime
+    limits: Limits
+    endpoint: str
+    signer: Signer | None = None
+
+
+class Backend:
+    """One service of one provider, as coroutines: arguments in, models out.
+
+    A public coroutine is an operation. Those of the standard API are in the contract of the
+    service, where each raises `UnsupportedOperationError` until a backend overrides it; further
+    ones are reached by ``driver.call(Backend.operation, …)`` or ``driver.ex_operation(…)``.
+
+    A backend keeps no state of a call: one is used by many threads or tasks at once. It may
+    await only its transport, its runtime and other operations.
+
+    Attributes:
+        kind: The service: ``"compute"``, ``"storage"``, ``"dns"`` …
+        options: Options of its own for each operation that takes some.
+        rate: Requests a second that the provider allows, or None.
+        hosts: Hosts besides the endpoint's to which credentials may go; subdomains count.
+        driver_attributes: Names of class attributes that drivers have as well.
+    """
+
+    kind: ClassVar[str] = ""
+    options: ClassVar[Mapping[str, tuple[Option, ...]]] = {}
+    rate: ClassVar[float | None] = None
+    hosts: ClassVar[tuple[str, ...]] = ()
+    driver_attributes: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, account: Account, connection: Connection) -> None:
+        self.account = account
+        self.connection = connection
+        self.transport = connection.transport
+        self.runtime = connection.runtime
+
+    @classmethod
+    def endpoint(cls, account: Account, environ: Mapping[str, str]) -> str:  # noqa: ARG003 - some providers look there
+        """Return the URL of the API for an account; empty if every request names its own."""
+        return account.endpoint
+
+    @classmethod
+    def signer(cls, account: Account, connection: Connection) -> Signer | None:  # noqa: ARG003 - for a provider's own
+        """Return what adds the credentials, or None for an API without any.
+
+        Args:
+            account: The settings.
+            connection: To fetch tokens with; its `transport` does not sign.
+        """
+        return None
+
+    @classmethod
+    def supports(cls, operation: str) -> bool:
+        """Whether this backend has an operation: of the contract, or one of its own."""
+        method = getattr(cls, operation, None)
+        return inspect.iscoroutinefunction(method) and not (
+            operation.startswith("_") or method.__module__.startswith(_CONTRACTS)
+        )
+
+    @classmethod
+    def operations(cls) -> list[str]:
+        """Return the names of all operations, those of the contract included."""
+        names = [name for name, _ in inspect.getmembers(cls, inspect.iscoroutinefunction)]
+        return [name for name in names if not name.startswith("_")]
+
+    def _unsupported(self, operation: str) -> UnsupportedOperationError:
+        """Make the error for an operation that the contract has and this backend has not."""
+        return UnsupportedOperationError(f"{type(self).__name__} has no {operation}")

@@ -1,0 +1,91 @@
+"""The contract of the DNS service: zones and records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from anysky.model.dns import Record, RecordType, Zone
+from anysky.paging import Page
+
+from .base import Backend
+
+__all__ = ["DNSBackend"]
+
+
+class DNSBackend(Backend):
+    """What a DNS provider implements.
+
+    Attributes:
+        RECORD_TYPE_MAP: Types of records that the provider takes, with its own names for them.
+    """
+
+    kind = "dns"
+
+    driver_attributes = ("RECORD_TYPE_MAP",)
+    RECORD_TYPE_MAP: ClassVar[Mapping[RecordType, str]] = {}
+
+    async def list_zones(self, cursor: str | None) -> Page[Zone]:
+        """Return a page of zones."""
+        raise self._unsupported("list_zones")
+
+    async def get_zone(self, zone_id: str) -> Zone:
+        """Return one zone.
+
+        Raises:
+            ZoneDoesNotExistError: There is no such zone.
+        """
+        raise self._unsupported("get_zone")
+
+    async def create_zone(
+        self, domain: str, type: str, ttl: int | None, extra: Mapping[str, Any]
+    ) -> Zone:
+        """Make a zone.
+
+        Raises:
+            ZoneAlreadyExistsError: There is one of this name.
+        """
+        raise self._unsupported("create_zone")
+
+    async def update_zone(
+        self, zone: Zone, domain: str, type: str, ttl: int | None, extra: Mapping[str, Any]
+    ) -> Zone:
+        """Change a zone and return it as it is then."""
+        raise self._unsupported("update_zone")
+
+    async def delete_zone(self, zone: Zone) -> None:
+        """Delete a zone."""
+        raise self._unsupported("delete_zone")
+
+    async def list_records(self, zone: Zone, cursor: str | None) -> Page[Record]:
+        """Return a page of a zone's records; one that holds many values comes as many records."""
+        raise self._unsupported("list_records")
+
+    async def get_record(self, zone_id: str, record_id: str) -> Record:
+        """Return one record.
+
+        Raises:
+            RecordDoesNotExistError: There is no such record.
+        """
+        raise self._unsupported("get_record")
+
+    async def create_record(
+        self, name: str | None, zone: Zone, type: RecordType, data: str, extra: Mapping[str, Any]
+    ) -> Record:
+        """Make a record; `extra` may hold ``ttl``, ``priority``, ``weight``, ``port``."""
+        raise self._unsupported("create_record")
+
+    async def update_record(
+        self,
+        record: Record,
+        name: str | None,
+        type: RecordType,
+        data: str,
+        extra: Mapping[str, Any],
+    ) -> Record:
+        """Change a record and return it as it is then."""
+        raise self._unsupported("update_record")
+
+    async def delete_record(self, record: Record) -> None:
+        """Delete a record; other values of the same name and type stay."""
+        raise self._unsupported("delete_record")

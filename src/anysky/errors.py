@@ -1,0 +1,333 @@
+"""Every error that anysky raises.
+
+The tree, each class with what it means::
+
+    CloudError                        anything that went wrong
+    ├── UnsupportedOperationError     this provider, or this version, cannot do it; nothing was sent
+    ├── InvalidAccountError           a setting is missing or wrong; nothing was sent
+    ├── AuthenticationError           the credentials were refused
+    ├── PermissionDeniedError         the credentials are right but may not do this
+    ├── NotFoundError                 the thing does not exist
+    ├── AlreadyExistsError            the name is taken
+    ├── ConflictError                 the thing is in a state in which this cannot be done
+    ├── InvalidRequestError           the provider, or anysky, refused an argument
+    ├── QuotaExceededError            a limit of the account, or no capacity
+    ├── RateLimitedError              too many requests; ``retry_at`` says when to come back
+    ├── ProviderUnavailableError      the provider failed or is down
+    ├── ConnectionFailedError         nothing was done: no connection, or the line of a read broke
+    ├── OutcomeUnknownError           sent, but the answer was lost: it may have been done
+    ├── DeadlineExceededError         the call ran out of time
+    ├── MalformedResponseError        the answer is not what the provider promises
+    ├── UnsafeResponseError           the answer breaks a safety rule (size, origin, redirect)
+    └── PartialFailureError           some of several steps were done
+
+Names that only one service has (`ContainerDoesNotExistError`, `KeyPairDoesNotExistError` …) are
+subclasses of these. No error of the standard library or of an HTTP library reaches a caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = [
+    "AlreadyExistsError",
+    "AuthenticationError",
+    "CloudError",
+    "ConflictError",
+    "ConnectionFailedError",
+    "ContainerAlreadyExistsError",
+    "ContainerDoesNotExistError",
+    "ContainerError",
+    "ContainerIsNotEmptyError",
+    "DeadlineExceededError",
+    "DriverTypeNotFoundError",
+    "InvalidAccountError",
+    "InvalidContainerNameError",
+    "InvalidCredsError",
+    "InvalidRequestError",
+    "KeyPairAlreadyExistsError",
+    "KeyPairDoesNotExistError",
+    "KeyPairError",
+    "MalformedResponseError",
+    "NotFoundError",
+    "ObjectDoesNotExistError",
+    "ObjectError",
+    "ObjectHashMismatchError",
+    "OutcomeUnknownError",
+    "PartialFailureError",
+    "PermissionDeniedError",
+    "ProviderUnavailableError",
+    "QuotaExceededError",
+    "RateLimitedError",
+    "RecordAlreadyExistsError",
+    "RecordDoesNotExistError",
+    "RecordError",
+    "UnknownProviderError",
+    "UnsafeResponseError",
+    "UnsupportedOperationError",
+    "ZoneAlreadyExistsError",
+    "ZoneDoesNotExistError",
+    "ZoneError",
+]
+
+_BODY_LIMIT = 4096
+
+
+class CloudError(Exception):
+    """Anything that went wrong; the base of every error of anysky.
+
+    Attributes:
+        message: What happened and what to do, in one or two sentences.
+        provider: Name of the provider, for example ``"ec2"``; empty when none is involved.
+        operation: The operation that failed, for example ``"create_node"``.
+        status: HTTP status of the answer, or None when there was none.
+        code: The provider's own error code, for example ``"InvalidAMIID.NotFound"``.
+        request_id: The provider's id of the request, for its support.
+        body: The answer's raw body, shortened to 4 KiB, secrets removed.
+        attempts: How many times the request was sent.
+        retryable: Whether the same call may succeed later without any change.
+        driver: The driver that was called, when it was called through one.
+    """
+
+    retryable: bool = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str = "",
+        operation: str = "",
+        status: int | None = None,
+        code: str = "",
+        request_id: str = "",
+        body: bytes = b"",
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.provider = provider
+        self.operation = operation
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+        self.body = body[:_BODY_LIMIT]
+        self.headers: dict[str, str] = headers or {}
+        self.attempts = 1
+        self.driver: Any = None
+
+    @property
+    def value(self) -> str:
+        """The message, under the name that programs written for Libcloud read."""
+        return self.message
+
+    @property
+    def http_code(self) -> int | None:
+        """The HTTP status, under the name that programs written for Libcloud read."""
+        return self.status
+
+    def __str__(self) -> str:
+        place = " ".join(part for part in (self.provider, self.operation) if part)
+        details = ", ".join(self._details())
+        text = f"{place}: {self.message}" if place else self.message
+        return f"{text} ({details})" if details else text
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+    def _details(self) -> Iterable[str]:
+        if self.status is not None:
+            yield f"HTTP {self.status}"
+        if self.code:
+            yield f"code {self.code}"
+        if self.request_id:
+            yield f"request {self.request_id}"
+
+    def redact(self, secrets: Iterable[str]) -> None:
+        """Take the given secret values out of the message, the body and the headers."""
+        for secret in filter(None, secrets):
+            self.message = self.message.replace(secret, "***")
+            self.body = self.body.replace(secret.encode(), b"***")
+            self.code = self.code.replace(secret, "***")
+            self.headers = {k: v.replace(secret, "***") for k, v in self.headers.items()}
+        self.args = (self.message, *self.args[1:])
+
+
+class UnsupportedOperationError(CloudError, NotImplementedError):
+    """The provider, or anysky's support of it, cannot do this. Nothing was sent."""
+
+
+class InvalidAccountError(CloudError, ValueError):
+    """A setting of the account is missing or wrong. Nothing was sent."""
+
+
+class AuthenticationError(CloudError):
+    """The provider refused the credentials: wrong, expired or from a wrong clock."""
+
+
+InvalidCredsError = AuthenticationError
+
+
+class PermissionDeniedError(CloudError):
+    """The credentials are right but are not allowed to do this."""
+
+
+class NotFoundError(CloudError):
+    """The thing does not exist, or the credentials may not see it."""
+
+
+class AlreadyExistsError(CloudError):
+    """A thing with this name exists already."""
+
+
+class ConflictError(CloudError):
+    """The thing is in a state, or in use, so that this cannot be done now."""
+
+
+class InvalidRequestError(CloudError, ValueError):
+    """An argument was refused, by anysky before sending or by the provider."""
+
+
+class UnknownProviderError(InvalidRequestError, AttributeError):
+    """There is no provider of this name for the service."""
+
+
+class DriverTypeNotFoundError(InvalidRequestError, KeyError):
+    """There is no service of this name."""
+
+    __str__ = CloudError.__str__
+
+
+class QuotaExceededError(CloudError):
+    """A limit of the account is reached, or the provider has no capacity for it."""
+
+
+class RateLimitedError(CloudError):
+    """Too many requests were sent.
+
+    Attributes:
+        retry_at: Unix time in seconds from which on a new try makes sense, or None if unknown.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str, *, retry_at: float | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.retry_at = retry_at
+
+
+class ProviderUnavailableError(CloudError):
+    """The provider answered that it failed or is overloaded."""
+
+    retryable = True
+
+
+class ConnectionFailedError(CloudError, ConnectionError):
+    """No connection was made, or the line of a request that changes nothing broke."""
+
+    retryable = True
+
+
+class OutcomeUnknownError(CloudError):
+    """The request left but its answer was lost: what it asks for may have been done.
+
+    Look at the provider's inventory before sending it again.
+    """
+
+
+class DeadlineExceededError(CloudError, TimeoutError):
+    """The call ran out of the time it was given."""
+
+    retryable = True
+
+
+class MalformedResponseError(CloudError):
+    """The answer is not what the provider's reference promises."""
+
+
+class UnsafeResponseError(CloudError):
+    """The answer breaks a safety rule: too large, a redirect, a link to another host."""
+
+
+class PartialFailureError(CloudError):
+    """Some of several steps were done before one failed.
+
+    Attributes:
+        created: What exists, in order of creation.
+        failed_step: Name of the step that failed.
+    """
+
+    def __init__(
+        self, message: str, *, created: Iterable[Any] = (), failed_step: str = "", **details: Any
+    ) -> None:
+        super().__init__(message, **details)
+        self.created = list(created)
+        self.failed_step = failed_step
+
+
+class KeyPairError(CloudError):
+    """Something is wrong with a key pair."""
+
+
+class KeyPairDoesNotExistError(KeyPairError, NotFoundError):
+    """There is no key pair of this name."""
+
+
+class KeyPairAlreadyExistsError(KeyPairError, AlreadyExistsError):
+    """There is a key pair of this name already."""
+
+
+class ContainerError(CloudError):
+    """Something is wrong with a storage container."""
+
+
+class ContainerAlreadyExistsError(ContainerError, AlreadyExistsError):
+    """There is a container of this name already, perhaps somebody else's."""
+
+
+class ContainerDoesNotExistError(ContainerError, NotFoundError):
+    """There is no container of this name."""
+
+
+class ContainerIsNotEmptyError(ContainerError, ConflictError):
+    """The container still has objects in it."""
+
+
+class InvalidContainerNameError(ContainerError, InvalidRequestError):
+    """The provider does not allow this name for a container."""
+
+
+class ObjectError(CloudError):
+    """Something is wrong with an object."""
+
+
+class ObjectDoesNotExistError(ObjectError, NotFoundError):
+    """There is no object of this name in the container."""
+
+
+class ObjectHashMismatchError(ObjectError, MalformedResponseError):
+    """The bytes that arrived are not those that were sent."""
+
+
+class ZoneError(CloudError):
+    """Something is wrong with a DNS zone."""
+
+
+class ZoneDoesNotExistError(ZoneError, NotFoundError):
+    """There is no such DNS zone."""
+
+
+class ZoneAlreadyExistsError(ZoneError, AlreadyExistsError):
+    """There is such a DNS zone already."""
+
+
+class RecordError(CloudError):
+    """Something is wrong with a DNS record."""
+
+
+class RecordDoesNotExistError(RecordError, NotFoundError):
+    """There is no such DNS record."""
+
+
+class RecordAlreadyExistsError(RecordError, AlreadyExistsError):
+    """There is such a DNS record already."""

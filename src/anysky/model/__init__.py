@@ -1,0 +1,1 @@
+"""What backends return and portable classes hold: frozen data without any I/O."""

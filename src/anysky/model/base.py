@@ -1,0 +1,99 @@
+"""How models are made."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from enum import StrEnum
+from functools import cache
+from typing import Any, TypeVar, cast, dataclass_transform
+
+__all__ = ["State", "field_slots", "lazy_extra", "model"]
+
+T = TypeVar("T")
+
+
+class State(StrEnum):
+    """Base of the states; each is equal to its string."""
+
+    @classmethod
+    def tostring(cls, value: State | str) -> str:
+        """Return a state's string in capitals."""
+        return str(value).upper()
+
+    @classmethod
+    def fromstring(cls, value: str) -> State:
+        """Return the state of this name, in any case.
+
+        Raises:
+            AttributeError: There is no such state.
+        """
+        return cast("State", getattr(cls, value.upper()))
+
+
+class _Lazy:
+    """What `extra` holds until it is first read."""
+
+    __slots__ = ("decode",)
+
+    def __init__(self, decode: Callable[[], dict[str, Any]]) -> None:
+        self.decode = decode
+
+
+def lazy_extra(decode: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return a stand-in for a model's `extra` that is decoded when somebody reads it."""
+    return cast("dict[str, Any]", _Lazy(decode))
+
+
+class _LazyField:
+    """Reads a slot, and decodes what is lazy on first use."""
+
+    __slots__ = ("slot",)
+
+    def __init__(self, slot: Any) -> None:
+        self.slot = slot
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        value = self.slot.__get__(instance, owner)
+        if type(value) is _Lazy:
+            value = value.decode()
+            self.slot.__set__(instance, value)
+        return value
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        self.slot.__set__(instance, value)
+
+
+def _hash_of_first_field(cls: type) -> Callable[[Any], int]:
+    first = next(iter(cls.__annotations__))
+
+    def hash_of(self: Any) -> int:
+        return hash(getattr(self, first))
+
+    return hash_of
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
+def model(cls: type[T]) -> type[T]:
+    """Make a class frozen, slotted data; its `extra`, if it has one, may be lazy.
+
+    Objects are equal if their fields are, but for `extra`, and hash by their first field.
+    """
+    setattr(cls, "__hash__", _hash_of_first_field(cls))  # noqa: B010 - not a method that checkers know
+    made = dataclasses.dataclass(frozen=True, slots=True)(cls)
+    slot = made.__dict__.get("extra")
+    if slot is not None:
+        setattr(made, "extra", _LazyField(slot))  # noqa: B010 - not every model has one
+    return made
+
+
+@cache
+def field_slots(
+    cls: Any,
+) -> tuple[tuple[Callable[[Any], Any], Callable[[Any, Any], None]], ...]:
+    """Return for each field of a model how to read it and how to set it, lazy values as such."""
+    found = [getattr(cls, field.name) for field in dataclasses.fields(cls)]
+    slots = [one.slot if isinstance(one, _LazyField) else one for one in found]
+    return tuple((slot.__get__, slot.__set__) for slot in slots)

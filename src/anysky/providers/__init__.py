@@ -1,0 +1,1 @@
+"""The providers of anysky, one folder each, all laid out like ``digitalocean``."""

@@ -1,0 +1,85 @@
+"""The runtime of the asyncio API."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from .common import CommonRuntime, check_sleep, read_file, run_process
+
+__all__ = ["AsyncioRuntime"]
+
+T = TypeVar("T")
+
+
+class AsyncioRuntime(CommonRuntime):
+    """Everything waits on the running event loop."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; see `Runtime.sleep`."""
+        check_sleep(seconds)
+        if seconds > 0:
+            await asyncio.sleep(seconds)
+
+    async def gather(self, jobs: Sequence[Coroutine[Any, Any, T]], limit: int = 8) -> list[T]:
+        """Run jobs as tasks; see `Runtime.gather`."""
+        gate = asyncio.Semaphore(limit)
+        failed = False
+
+        async def one(job: Coroutine[Any, Any, T]) -> T:
+            nonlocal failed
+            async with gate:
+                if failed:
+                    job.close()
+                    raise asyncio.CancelledError
+                try:
+                    return await job
+                except BaseException:
+                    failed = True
+                    raise
+
+        tasks = [asyncio.ensure_future(one(job)) for job in jobs]
+        try:
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        except asyncio.CancelledError:
+            for job in jobs:
+                job.close()
+            raise
+        return _results(results)
+
+    async def finish(self, job: Coroutine[Any, Any, T]) -> T:
+        """Run a job to its end even if the caller is cancelled meanwhile."""
+        task = asyncio.ensure_future(job)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not task.done():
+                await asyncio.wait([task])
+            raise
+
+    async def in_thread(self, function: Callable[[], T]) -> T:
+        """Run a function that blocks, in a thread."""
+        return await asyncio.to_thread(function)
+
+    def lock(self) -> asyncio.Lock:
+        """Return a new lock between tasks."""
+        return asyncio.Lock()
+
+    async def read_file(self, path: str) -> bytes:
+        """Return a file's content; see `Runtime.read_file`."""
+        return await asyncio.to_thread(read_file, path)
+
+    async def run_process(self, argv: Sequence[str], timeout: float = 60.0) -> bytes:
+        """Run a program; see `Runtime.run_process`."""
+        return await asyncio.to_thread(run_process, argv, timeout)
+
+
+def _results(outcomes: Sequence[T | BaseException]) -> list[T]:
+    failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    for failure in failures:
+        if not isinstance(failure, asyncio.CancelledError):
+            raise failure
+    if failures:
+        raise failures[0]
+    return [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]

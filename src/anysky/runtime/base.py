@@ -1,0 +1,72 @@
+"""What a backend may use of the world besides its transport."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol, TypeVar
+
+__all__ = ["Runtime"]
+
+T = TypeVar("T")
+
+
+class Runtime(Protocol):
+    """Clocks, sleep, files, processes, locks, several jobs at once."""
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The process's environment."""
+        ...
+
+    def now(self) -> float:
+        """Return monotonic seconds: for waits and deadlines."""
+        ...
+
+    def time(self) -> float:
+        """Return Unix time in seconds: for signatures and expiry dates only."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; at once for 0 or less.
+
+        Raises:
+            DeadlineExceededError: The call's deadline comes before the end of the wait.
+        """
+        ...
+
+    async def gather(self, jobs: Sequence[Coroutine[Any, Any, T]], limit: int = 8) -> list[T]:
+        """Run jobs at the same time, at most `limit` of them; return results in order.
+
+        The first failure is raised after all jobs that had started are through; jobs that had
+        not started are dropped.
+        """
+        ...
+
+    async def finish(self, job: Coroutine[Any, Any, T]) -> T:
+        """Run a job to its end even if the caller is cancelled meanwhile."""
+        ...
+
+    async def in_thread(self, function: Callable[[], T]) -> T:
+        """Run a function that blocks."""
+        ...
+
+    def lock(self) -> AbstractAsyncContextManager[Any]:
+        """Return a new lock, to be used with ``async with``."""
+        ...
+
+    async def read_file(self, path: str) -> bytes:
+        """Return a file's content.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        ...
+
+    async def run_process(self, argv: Sequence[str], timeout: float = 60.0) -> bytes:
+        """Run a program without a shell and return what it printed.
+
+        Raises:
+            OSError: It cannot be started, ran out of time or ended with another status than 0.
+        """
+        ...

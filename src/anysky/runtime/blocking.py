@@ -1,0 +1,98 @@
+"""The runtime of the blocking API: the caller's own thread."""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import threading
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, TypeVar
+
+from anysky.run import run
+
+from .common import CommonRuntime, check_sleep, read_file, run_process
+
+__all__ = ["BlockingRuntime"]
+
+T = TypeVar("T")
+
+
+class _Lock:
+    """A lock between threads; a forked child starts with it free, whoever held it before."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+
+    async def __aenter__(self) -> None:
+        if self._pid != os.getpid():
+            self._lock, self._pid = threading.Lock(), os.getpid()
+        self._lock.acquire()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._lock.release()
+
+
+class BlockingRuntime(CommonRuntime):
+    """Nothing that it offers ever suspends."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; see `Runtime.sleep`."""
+        check_sleep(seconds)
+        if seconds > 0:
+            time.sleep(seconds)
+
+    async def gather(self, jobs: Sequence[Coroutine[Any, Any, T]], limit: int = 8) -> list[T]:
+        """Run jobs in threads; see `Runtime.gather`."""
+        if len(jobs) <= 1 or limit <= 1:
+            return _one_by_one(jobs)
+        with ThreadPoolExecutor(min(limit, len(jobs)), thread_name_prefix="anysky") as pool:
+            futures: list[Future[T]] = [
+                pool.submit(contextvars.copy_context().run, run, job) for job in jobs
+            ]
+            try:
+                return [future.result() for future in futures]
+            except BaseException:
+                for future, job in zip(futures, jobs, strict=True):
+                    if future.cancel():
+                        job.close()
+                raise
+
+    async def finish(self, job: Coroutine[Any, Any, T]) -> T:
+        """Run a job; nothing can cancel it here."""
+        return await job
+
+    async def in_thread(self, function: Callable[[], T]) -> T:
+        """Run a function in this very thread: blocking it is what is wanted."""
+        return function()
+
+    def lock(self) -> _Lock:
+        """Return a new lock between threads."""
+        return _Lock()
+
+    async def read_file(self, path: str) -> bytes:
+        """Return a file's content; see `Runtime.read_file`."""
+        return read_file(path)
+
+    async def run_process(self, argv: Sequence[str], timeout: float = 60.0) -> bytes:
+        """Run a program; see `Runtime.run_process`."""
+        return run_process(argv, timeout)
+
+
+def _one_by_one(jobs: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    results: list[T] = []
+    try:
+        for job in jobs:
+            results.append(run(job))  # noqa: PERF401 - what is left is closed below
+    finally:
+        for job in jobs[len(results) :]:
+            job.close()
+    return results

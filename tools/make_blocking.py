@@ -1,0 +1,116 @@
+"""Make the blocking API from the asyncio API: ``src/anysky/aio/*.py`` to ``src/anysky/*.py``.
+
+A portable class only passes calls on, so that dropping ``async`` and ``await`` and changing a few
+names is enough. Run it without arguments to write the files, with ``--check`` to compare them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import io
+import itertools
+import re
+import subprocess
+import sys
+import tokenize
+from pathlib import Path
+
+SOURCE = Path(__file__).parent.parent / "src" / "anysky" / "aio"
+TARGET = SOURCE.parent
+HEADER = "# Made from aio/{name} by tools/make_blocking.py; change that, run `make generate`.\n"
+
+NAMES = {
+    "AsyncIterable": "Iterable",
+    "AsyncIterator": "Iterator",
+    "AsyncioRuntime": "BlockingRuntime",
+    "AsyncioTransport": "BlockingTransport",
+    "__aenter__": "__enter__",
+    "__aexit__": "__exit__",
+    "__aiter__": "__iter__",
+    "__anext__": "__next__",
+    "arun": "run",
+    "asyncio": "blocking",
+}
+FIXES = ["check", "--select", "I,UP028", "--fix", "--unsafe-fixes", "--quiet"]
+DROPPED = frozenset({"async", "await"})
+PROSE = (
+    (re.compile(r"\bawait "), ""),
+    (re.compile(r"\basync (with|for|def)\b"), r"\1"),
+    (re.compile(r"; in the asyncio API an async iterator as well"), ""),
+)
+
+
+def blocking(source: str) -> str:
+    """Return the blocking twin of the source text of a module of the asyncio API."""
+    changes: list[tuple[int, int, int, str]] = []
+    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
+    for token, following in itertools.pairwise(tokens):
+        row, column = token.start
+        if token.type == tokenize.NAME and token.string in DROPPED:
+            changes.append((row, column, following.start[1], ""))
+        elif token.type == tokenize.NAME and token.string in NAMES:
+            changes.append((row, column, token.end[1], NAMES[token.string]))
+    return _prose(_apply(source, changes))
+
+
+def _apply(source: str, changes: list[tuple[int, int, int, str]]) -> str:
+    lines = source.splitlines(keepends=True)
+    for row, start, end, text in sorted(changes, reverse=True):
+        line = lines[row - 1]
+        lines[row - 1] = line[:start] + text + line[end:]
+    return "".join(lines)
+
+
+def _prose(source: str) -> str:
+    """Change what docstrings say of ``await``."""
+    for pattern, replacement in PROSE:
+        source = pattern.sub(replacement, source)
+    return source
+
+
+def formatted(text: str) -> str:
+    """Return a text as ruff lays it out, imports sorted."""
+    command = [sys.executable, "-m", "ruff"]
+    name = ["--stdin-filename", str(TARGET / "generated.py")]
+    for arguments in (FIXES, ["format", "--quiet"]):
+        done = subprocess.run(
+            [*command, *arguments, *name, "-"],
+            input=text,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        text = done.stdout
+    return text
+
+
+def main() -> int:
+    """Write or compare the files; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only compare, and show what differs")
+    check = parser.parse_args().check
+    stale = 0
+    for source in sorted(SOURCE.glob("*.py")):
+        if source.name == "__init__.py":
+            continue
+        target = TARGET / source.name
+        text = formatted(HEADER.format(name=source.name) + blocking(source.read_text("utf-8")))
+        old = target.read_text("utf-8") if target.exists() else ""
+        if text == old:
+            continue
+        stale += 1
+        if check:
+            sys.stdout.writelines(
+                difflib.unified_diff(
+                    old.splitlines(True), text.splitlines(True), str(target), "new"
+                )
+            )
+        else:
+            target.write_text(text, "utf-8")
+            print(f"wrote {target.relative_to(TARGET.parent.parent)}")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
