@@ -79,6 +79,14 @@ class Operation:
         validator = self._validator(f"response {status}", schema, request=False)
         return [f"{self.method} {self.template}: {status}: {e}" for e in _errors(validator, body)]
 
+    def knows(self, where: str, name: str) -> bool:
+        """Whether the published document, without amendments, has a query or body parameter."""
+        if where == "query":
+            return any((each["in"], each["name"]) == (where, name) for each in self._parameters)
+        declared = self._document.resolve(self._data.get("requestBody")) or {}
+        schema = self._document.compiled(self._json_schema(declared), request=True, closed=False)
+        return name in _property_names(schema)
+
     def _check_parameters(self, where: str, values) -> list[str]:
         found: list[str] = []
         known = {each["name"]: each for each in self._parameters if each["in"] == where}
@@ -173,6 +181,22 @@ class OpenApi:
         found = self.find(method, path)
         return found[0].check_response(status, body) if found else []
 
+    def operations(self) -> list[Operation]:
+        return list(self._operations.values())
+
+    def contains(self, keywords: Mapping[str, object]) -> bool:
+        """Whether some schema of the published document has these keywords and values."""
+        waiting: list[Any] = [self._data]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, dict):
+                if _holds(node, keywords):
+                    return True
+                waiting += node.values()
+            elif isinstance(node, list):
+                waiting += node
+        return False
+
     def new_fields(self, operation: str, where: str) -> list[NewField]:
         return [
             each
@@ -190,48 +214,65 @@ class OpenApi:
             node = target
         return node
 
-    def compiled(self, schema: object, *, request: bool, closed: bool) -> dict[str, Any]:
+    def compiled(
+        self,
+        schema: object,
+        *,
+        request: bool,
+        closed: bool,
+        hidden: frozenset[str] = frozenset(),
+    ) -> dict[str, Any]:
         """An OpenAPI 3.0 schema as JSON Schema 2020-12 without references.
 
         In a request read-only properties are refused. `closed` also refuses properties that no
         part of the schema names: vendors publish open schemas, and a misspelt parameter is the
-        fault most worth finding.
+        fault most worth finding. `hidden` are the read-only properties of the whole that this
+        schema is a part of.
         """
         source = self._amended(self.resolve(schema))
         result: dict[str, Any] = {key: source[key] for key in _COPIED if key in source}
-        self._copy_object(source, result, request=request)
+        if request:
+            hidden |= self._read_only(source)
+        self._copy_object(source, result, hidden, request=request)
         if "items" in source:
             result["items"] = self.compiled(source["items"], request=request, closed=request)
         for key in _COMPOSED:
             if key in source:
                 parts = self.resolve(source[key])
-                result[key] = [self.compiled(p, request=request, closed=False) for p in parts]
+                result[key] = [
+                    self.compiled(part, request=request, closed=False, hidden=hidden)
+                    for part in parts
+                ]
         if source.get("nullable"):
             _admit_null(result)
-        if closed and _names_properties(result):
+        if closed and _property_names(result):
             result["unevaluatedProperties"] = False
         return result
 
-    def _copy_object(self, source: Any, result: dict[str, Any], *, request: bool) -> None:
+    def _copy_object(
+        self, source: Any, result: dict[str, Any], hidden: frozenset[str], *, request: bool
+    ) -> None:
         if "properties" in source:
-            properties = {
-                name: self.resolve(each)
-                for name, each in self.resolve(source["properties"]).items()
-            }
-            hidden = {name for name, each in properties.items() if each.get("readOnly")}
             result["properties"] = {
                 name: {"not": {}}
-                if request and name in hidden
+                if name in hidden
                 else self.compiled(each, request=request, closed=request)
-                for name, each in properties.items()
+                for name, each in self.resolve(source["properties"]).items()
             }
-            if request and "required" in source:
-                result["required"] = [name for name in source["required"] if name not in hidden]
+        if "required" in source:
+            result["required"] = [name for name in source["required"] if name not in hidden]
         extra = self.resolve(source.get("additionalProperties"))
         if isinstance(extra, dict):
             extra = self.compiled(extra, request=request, closed=request)
         if extra is not None:
             result["additionalProperties"] = extra
+
+    def _read_only(self, source: Any) -> frozenset[str]:
+        """The read-only properties of a schema and of the parts it is composed of."""
+        properties = self.resolve(source.get("properties", {}))
+        own = {name for name, each in properties.items() if self.resolve(each).get("readOnly")}
+        parts = [each for key in _COMPOSED for each in self.resolve(source.get(key, ()))]
+        return frozenset(own).union(*(self._read_only(self.resolve(each)) for each in parts))
 
     def _amended(self, schema: Any) -> Any:
         for each in self._amendments:
@@ -267,9 +308,12 @@ def document_path(name: str) -> Path:
 
 
 def _errors(validator: Any, value: object) -> list[str]:
-    error = best_match(validator.iter_errors(value))
-    if error is None:
+    errors = list(validator.iter_errors(value))
+    if not errors:
         return []
+    # A part that fails for another reason also leaves all its properties unevaluated.
+    reasons = [each for each in errors if each.validator != "unevaluatedProperties"]
+    error = best_match(reasons) or max(errors, key=lambda each: len(each.absolute_path))
     place = "/".join(map(str, error.absolute_path))
     return [f"{place}: {error.message}" if place else error.message]
 
@@ -288,10 +332,10 @@ def _admit_null(schema: dict[str, Any]) -> None:
         schema["enum"] = [*schema["enum"], None]
 
 
-def _names_properties(schema: Mapping[str, Any]) -> bool:
-    return bool(schema.get("properties")) or any(
-        _names_properties(part) for key in _COMPOSED for part in schema.get(key, ())
-    )
+def _property_names(schema: Mapping[str, Any]) -> set[str]:
+    """The properties that a compiled schema names, those of its parts included."""
+    parts = [part for key in _COMPOSED for part in schema.get(key, ())]
+    return set(schema.get("properties", ())).union(*map(_property_names, parts))
 
 
 def _holds(schema: Mapping[str, Any], wanted: Mapping[str, object]) -> bool:
