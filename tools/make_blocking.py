@@ -32,7 +32,7 @@ NAMES = {
     "arun": "run",
     "asyncio": "blocking",
 }
-FIXES = ["check", "--select", "I,UP028", "--fix", "--unsafe-fixes", "--quiet"]
+FIXES = ["check", "--select", "C416,I,UP028", "--fix", "--unsafe-fixes", "--quiet"]
 DROPPED = frozenset({"async", "await"})
 PROSE = (
     (re.compile(r"\bawait "), ""),

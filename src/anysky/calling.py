@@ -195,7 +195,7 @@ def bind(model: Any, target: type[T], driver: Any) -> T:
     if isinstance(model, target):
         return model
     bound = object.__new__(target)
-    for read, write in field_slots(type(model)):
+    for read, write in field_slots(model.__class__):
         write(bound, read(model))
     object.__setattr__(bound, "driver", driver)
     return bound

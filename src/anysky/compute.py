@@ -541,7 +541,7 @@ class NodeDriver(Driver[ComputeBackend]):
             name: Only images with this name.
             options: Options of this provider, beginning with ``ex_``.
         """
-        return [image for image in self.iterate_images(location, ids=ids, name=name, **options)]
+        return list(self.iterate_images(location, ids=ids, name=name, **options))
 
     def iterate_images(
         self,

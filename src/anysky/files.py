@@ -6,10 +6,10 @@ import contextlib
 import hashlib
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from .errors import CloudError, InvalidRequestError, ObjectHashMismatchError
 from .model.storage import Object
@@ -83,16 +83,14 @@ def _read_file(path: Path) -> Iterator[bytes]:
 def stream_body(source: Any) -> Body:
     """Make a body of bytes, a file object, or an iterator of bytes, plain or async."""
     if isinstance(source, bytes | bytearray | memoryview):
-        content = bytes(source)
+        content = bytes(cast("bytes", source))
         return Body(lambda: iter((content,)), len(content), replayable=True)
     if hasattr(source, "read"):
         return Body(lambda: iter(lambda: source.read(_PIECE), b""))
-    if isinstance(source, AsyncIterator):
-        return Body(lambda: source)
     if hasattr(source, "__aiter__"):
-        return Body(lambda: source.__aiter__())
-    if isinstance(source, Iterable):
-        return Body(lambda: iter(source))
+        return Body(source.__aiter__)
+    if hasattr(source, "__iter__"):
+        return Body(source.__iter__)
     raise InvalidRequestError(
         f"cannot upload from a {type(source).__name__}: give bytes, a file or an iterator"
     )

@@ -23,9 +23,10 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         result: T = done.value
         return result
     coroutine.close()
+    name = getattr(coroutine, "__qualname__", "a coroutine")
     raise RuntimeError(
-        f"{getattr(coroutine, '__qualname__', 'it')} suspended in the blocking API: a backend may only await its "
-        "transport, its runtime and other operations"
+        f"{name} suspended in the blocking API: a backend may only await its transport, "
+        "its runtime and other operations"
     )
 
 

@@ -37,7 +37,6 @@ M = TypeVar("M")
 P = ParamSpec("P")
 
 
-
 class Driver(Generic[B]):
     """A provider's service, ready to be called; made by the class that `get_driver` returns.
 

@@ -88,12 +88,12 @@ class Backend:
         self.runtime = connection.runtime
 
     @classmethod
-    def endpoint(cls, account: Account, environ: Mapping[str, str]) -> str:  # noqa: ARG003 - some providers look there
+    def endpoint(cls, account: Account, environ: Mapping[str, str]) -> str:
         """Return the URL of the API for an account; empty if every request names its own."""
         return account.endpoint
 
     @classmethod
-    def signer(cls, account: Account, connection: Connection) -> Signer | None:  # noqa: ARG003 - for a provider's own
+    def signer(cls, account: Account, connection: Connection) -> Signer | None:
         """Return what adds the credentials, or None for an API without any.
 
         Args:

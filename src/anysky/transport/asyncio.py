@@ -116,16 +116,11 @@ class AsyncioTransport:
             raise too_large(limit)
         pieces: list[bytes] = []
         size = 0
-        try:
-            while piece := await answer.content.readany():
-                pieces.append(piece)
-                size += len(piece)
-                if size > limit:
-                    raise too_large(limit)
-        except CloudError:
-            raise
-        except Exception as error:
-            raise _broken_body(error) from error
+        while piece := await _read_any(answer):
+            pieces.append(piece)
+            size += len(piece)
+            if size > limit:
+                raise too_large(limit)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _timeout(self) -> aiohttp.ClientTimeout:
@@ -181,6 +176,13 @@ class AsyncioTransport:
         if endpoint not in self._proxies:
             self._proxies[endpoint] = self._settings.proxy_for(endpoint)
         return self._proxies[endpoint]
+
+
+async def _read_any(answer: aiohttp.ClientResponse) -> bytes:
+    try:
+        return await answer.content.readany()
+    except Exception as error:
+        raise _broken_body(error) from error
 
 
 def _payload(body: bytes | Body) -> bytes | AsyncIterator[bytes] | None:

@@ -81,8 +81,8 @@ class _TimedResponse(http.client.HTTPResponse):
 
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        raw = self.fp.detach()  # type: ignore[union-attr]
-        self.fp = io.BufferedReader(_TimedReader(sock, raw), 64 * 1024)  # type: ignore[assignment]
+        raw = self.fp.detach()
+        self.fp = io.BufferedReader(_TimedReader(sock, raw), 64 * 1024)
 
 
 class _Stream:
@@ -234,7 +234,7 @@ def _timed_pools() -> dict[str, Any]:
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
     class TimedConnection(HTTPConnection):
-        response_class = _TimedResponse  # type: ignore[assignment]
+        response_class = _TimedResponse
 
         def send(self, data: Any) -> None:
             if self.sock is None:
@@ -243,7 +243,7 @@ def _timed_pools() -> dict[str, Any]:
             super().send(data)
 
     class TimedTLSConnection(HTTPSConnection):
-        response_class = _TimedResponse  # type: ignore[assignment]
+        response_class = _TimedResponse
 
         def connect(self) -> None:
             try:

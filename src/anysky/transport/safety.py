@@ -48,10 +48,8 @@ def collect_headers(fields: Iterable[tuple[str, str]], limits: Limits) -> dict[s
         UnsafeResponseError: Too many fields, or one of them too long.
     """
     headers: dict[str, str] = {}
-    count = 0
-    for name, value in fields:
-        count += 1
-        if count > limits.max_headers or len(value) > limits.max_header_bytes:
+    for count, (name, value) in enumerate(fields):
+        if count >= limits.max_headers or len(value) > limits.max_header_bytes:
             raise UnsafeResponseError("the answer has too many or too long header fields")
         key = name.lower()
         headers[key] = f"{headers[key]}, {value}" if key in headers else value
