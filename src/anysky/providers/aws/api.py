@@ -1,0 +1,159 @@
+"""What the services of AWS share: regions, endpoints, error codes.
+
+Vendor's references: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html and
+https://docs.aws.amazon.com/general/latest/gr/rande.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from anysky.errors import (
+    AuthenticationError,
+    CloudError,
+    ConflictError,
+    InvalidAccountError,
+    InvalidRequestError,
+    PermissionDeniedError,
+    ProviderUnavailableError,
+    QuotaExceededError,
+    RateLimitedError,
+)
+from anysky.providers.aws.temporary import url_setting
+
+if TYPE_CHECKING:
+    from anysky.providers.aws import AWS
+
+__all__ = [
+    "DOMAINS",
+    "ERRORS",
+    "check_region",
+    "domain_of",
+    "name_region",
+    "region_setting",
+    "regional_endpoint",
+    "service_endpoint",
+]
+
+_DOMAIN = "amazonaws.com"
+# The partitions of AWS but the usual one, by how their regions' names begin.
+_DOMAINS: Mapping[str, str] = {
+    "cn-": "amazonaws.com.cn",
+    "eu-isoe-": "cloud.adc-e.uk",
+    "eusc-": "amazonaws.eu",
+    "us-iso-": "c2s.ic.gov",
+    "us-isob-": "sc2s.sgov.gov",
+    "us-isof-": "csp.hci.ic.gov",
+}
+DOMAINS: tuple[str, ...] = (_DOMAIN, *_DOMAINS.values())
+"""Every domain below which services of AWS are."""
+
+_REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
+
+ERRORS: Mapping[str, type[CloudError]] = {
+    "AccessDenied": PermissionDeniedError,
+    "AccessDeniedException": PermissionDeniedError,
+    "AuthFailure": AuthenticationError,
+    "Blocked": PermissionDeniedError,
+    "ConcurrentModification": ConflictError,
+    "ExpiredToken": AuthenticationError,
+    "ExpiredTokenException": AuthenticationError,
+    "IncompleteSignature": AuthenticationError,
+    "InternalError": ProviderUnavailableError,
+    "InternalFailure": ProviderUnavailableError,
+    "InvalidAccessKeyId": AuthenticationError,
+    "InvalidAction": InvalidRequestError,
+    "InvalidClientTokenId": AuthenticationError,
+    "InvalidToken": AuthenticationError,
+    "MissingAuthenticationToken": AuthenticationError,
+    "MissingAuthenticationTokenException": AuthenticationError,
+    "NotAuthorized": PermissionDeniedError,
+    "OptInRequired": PermissionDeniedError,
+    "PendingVerification": PermissionDeniedError,
+    "PriorRequestNotComplete": RateLimitedError,
+    "RequestExpired": AuthenticationError,
+    "RequestLimitExceeded": RateLimitedError,
+    "RequestThrottled": RateLimitedError,
+    "RequestTimeTooSkewed": AuthenticationError,
+    "ServiceUnavailable": ProviderUnavailableError,
+    "SignatureDoesNotMatch": AuthenticationError,
+    "SlowDown": RateLimitedError,
+    "Throttling": RateLimitedError,
+    "ThrottlingException": RateLimitedError,
+    "TokenRefreshRequired": AuthenticationError,
+    "TooManyRequestsException": RateLimitedError,
+    "UnauthorizedOperation": PermissionDeniedError,
+    "Unavailable": ProviderUnavailableError,
+    "UnrecognizedClientException": AuthenticationError,
+    "VcpuLimitExceeded": QuotaExceededError,
+}
+"""Error codes that more than one service has, and what they mean."""
+
+
+def check_region(region: str) -> str:
+    """Return a region's name.
+
+    Raises:
+        InvalidAccountError: It cannot be the name of one: it would make another host's address.
+    """
+    if not _REGION.fullmatch(region) or len(region) > 40:  # noqa: PLR2004 - the longest has 20
+        raise InvalidAccountError(
+            f"{region[:80]!r} cannot be the name of an AWS region; one is, for example, eu-west-1"
+        )
+    return region
+
+
+def region_setting(account: AWS, environ: Mapping[str, str]) -> str | None:
+    """Return the region that needs no file to be read: of the arguments or the environment.
+
+    Raises:
+        InvalidAccountError: It cannot be the name of one.
+    """
+    region = account.region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    return check_region(region) if region else None
+
+
+def domain_of(region: str) -> str:
+    """Return the domain of a region's services: amazonaws.com, or that of another partition."""
+    found = (domain for start, domain in _DOMAINS.items() if region.startswith(start))
+    return next(found, _DOMAIN)
+
+
+def regional_endpoint(service: str, region: str) -> str:
+    """Return the URL of a service in a region.
+
+    Args:
+        service: First part of the host's name: ``"ec2"``, ``"s3"``, ``"sts"``.
+        region: The region.
+
+    Raises:
+        InvalidAccountError: It cannot be the name of a region.
+    """
+    return f"https://{service}.{check_region(region)}.{domain_of(region)}"
+
+
+def service_endpoint(service: str, account: AWS, environ: Mapping[str, str]) -> str:
+    """Return the URL that is configured for a service: empty for AWS's own.
+
+    Args:
+        service: Name in ``AWS_ENDPOINT_URL_<SERVICE>``: ``"EC2"``, ``"S3"``, ``"ROUTE_53"``.
+        account: The settings; their endpoint comes first.
+        environ: The process's environment.
+
+    Raises:
+        InvalidAccountError: What the environment names is no URL.
+    """
+    if account.endpoint:
+        return account.endpoint.rstrip("/")
+    if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        return ""
+    specific = url_setting(environ, f"AWS_ENDPOINT_URL_{service}")
+    return specific or url_setting(environ, "AWS_ENDPOINT_URL")
+
+
+def name_region(error: CloudError, region: str) -> None:
+    """Add to the message of a failed connection that the address follows from the region."""
+    error.message += f"; the address follows from the region {region!r}: is that the right name?"
+    error.args = (error.message, *error.args[1:])
