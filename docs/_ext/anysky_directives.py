@@ -192,7 +192,11 @@ class Modules(_Table):
     required_arguments = 1
 
     def lines(self) -> Iterable[str]:
-        for name in public_modules(self.arguments[0]):
+        try:
+            names = list(public_modules(self.arguments[0]))
+        except ImportError as error:
+            raise self.error(f"cannot import {self.arguments[0]}: {error}") from error
+        for name in names:
             yield from (f"**{name}**", "", "```{eval-rst}", f".. automodule:: {name}", "```", "")
 
 

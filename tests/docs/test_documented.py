@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 import pytest
+from anysky.cli import main
 
 import anysky
 import anysky.providers
 from anysky import errors, registry
-from anysky.cli import main
 from tests.docs.blocks import ROOT
 
 if TYPE_CHECKING:

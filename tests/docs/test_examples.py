@@ -10,7 +10,6 @@ import pytest
 from tests.docs.blocks import ROOT, Block, Page, pages, read_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 # Examples that cannot run here are exceptions: this many are allowed in all pages together.
@@ -28,12 +27,13 @@ def name_of(page: Path) -> str:
 
 
 @pytest.mark.server
+@pytest.mark.usefixtures("clouds")
 @pytest.mark.parametrize(
     "page",
     [page for page, blocks in BLOCKS.items() if RUN & {block.language for block in blocks}],
     ids=name_of,
 )
-def test_examples_run(page: Path, clouds: Mapping[str, str]) -> None:
+def test_examples_run(page: Path) -> None:
     running = Page()
     try:
         for block in BLOCKS[page]:
