@@ -15,7 +15,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("backend", "registry", "files", "matching", "zone_file", "object_spec", "catalogue_cache"),
     ("providers",),
     ("calling", "node_waiting"),
-    ("driver", "compute", "storage", "dns", "drivers", "aio"),
+    ("driver", "compute", "storage", "dns", "drivers", "capabilities", "aio"),
     ("testing", "demo"),
     ("cli", "__main__"),
 )

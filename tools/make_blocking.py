@@ -1,5 +1,7 @@
 """Make the blocking API from the asyncio API: ``src/anysky/aio/*.py`` to ``src/anysky/*.py``.
 
+The demonstration's program is made in the same way.
+
 A portable class only passes calls on, so that dropping ``async`` and ``await`` and changing a few
 names is enough. Run it without arguments to write the files, with ``--check`` to compare them.
 """
@@ -16,9 +18,8 @@ import sys
 import tokenize
 from pathlib import Path
 
-SOURCE = Path(__file__).parent.parent / "src" / "anysky" / "aio"
-TARGET = SOURCE.parent
-HEADER = "# Made from aio/{name} by tools/make_blocking.py; change that, run `make generate`.\n"
+ROOT = Path(__file__).parent.parent / "src" / "anysky"
+HEADER = "# Made from {source} by tools/make_blocking.py; change that, run `make generate`.\n"
 
 NAMES = {
     "AsyncIterable": "Iterable",
@@ -35,6 +36,8 @@ NAMES = {
 FIXES = ["check", "--select", "C416,I,UP028", "--fix", "--unsafe-fixes", "--quiet"]
 DROPPED = frozenset({"async", "await"})
 PROSE = (
+    (re.compile(r"\banysky\.aio\b"), "anysky"),
+    (re.compile(r"on asyncio; its blocking twin is made from it"), "in the blocking API"),
     (re.compile(r"\bawait "), ""),
     (re.compile(r"\basync (with|for|def)\b"), r"\1"),
     (re.compile(r"; in the asyncio API an async iterator as well"), ""),
@@ -72,7 +75,7 @@ def _prose(source: str) -> str:
 def formatted(text: str) -> str:
     """Return a text as ruff lays it out, imports sorted."""
     command = [sys.executable, "-m", "ruff"]
-    name = ["--stdin-filename", str(TARGET / "generated.py")]
+    name = ["--stdin-filename", str(ROOT / "generated.py")]
     for arguments in (FIXES, ["format", "--quiet"]):
         done = subprocess.run(
             [*command, *arguments, *name, "-"],
@@ -85,30 +88,35 @@ def formatted(text: str) -> str:
     return text
 
 
+def twins() -> list[tuple[Path, Path]]:
+    """Return each source with the file that is made from it."""
+    portable = [path for path in sorted((ROOT / "aio").glob("*.py")) if path.stem != "__init__"]
+    program = ROOT / "demo" / "asyncio_program.py"
+    return [
+        *((path, ROOT / path.name) for path in portable),
+        (program, program.with_name("blocking_program.py")),
+    ]
+
+
 def main() -> int:
     """Write or compare the files; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="only compare, and show what differs")
     check = parser.parse_args().check
     stale = 0
-    for source in sorted(SOURCE.glob("*.py")):
-        if source.name == "__init__.py":
-            continue
-        target = TARGET / source.name
-        text = formatted(HEADER.format(name=source.name) + blocking(source.read_text("utf-8")))
+    for source, target in twins():
+        header = HEADER.format(source=source.relative_to(ROOT))
+        text = formatted(header + blocking(source.read_text("utf-8")))
         old = target.read_text("utf-8") if target.exists() else ""
         if text == old:
             continue
         stale += 1
         if check:
-            sys.stdout.writelines(
-                difflib.unified_diff(
-                    old.splitlines(True), text.splitlines(True), str(target), "new"
-                )
-            )
+            lines = old.splitlines(True), text.splitlines(True)
+            sys.stdout.writelines(difflib.unified_diff(*lines, str(target), "new"))
         else:
             target.write_text(text, "utf-8")
-            print(f"wrote {target.relative_to(TARGET.parent.parent)}")
+            print(f"wrote {target.relative_to(ROOT.parent)}")
     return 1 if check and stale else 0
 
 

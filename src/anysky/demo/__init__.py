@@ -1,0 +1,1 @@
+"""A demonstration: one program against a local imitation of AWS, blocking and asyncio."""
