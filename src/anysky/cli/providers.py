@@ -6,7 +6,7 @@ import json
 
 import click
 
-from anysky.capabilities import capabilities
+from anysky.capabilities import capabilities, contract_operations
 from anysky.cli.output import table
 from anysky.names import DriverType
 
@@ -32,7 +32,7 @@ def command(service: str | None, output: str) -> None:
 
 def _section(kind: str, providers: dict[str, dict[str, bool]]) -> str:
     names = list(providers)
-    operations = list(next(iter(providers.values()), {}))
+    operations = contract_operations(DriverType(kind))
     rows = [
         [operation, *("yes" if providers[name][operation] else "-" for name in names)]
         for operation in operations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import os
 import socket
 import subprocess
@@ -26,8 +27,7 @@ def moto_server() -> Generator[str]:
         ModuleNotFoundError: moto is not installed; ``pip install 'anysky[demo]'`` has it.
         TimeoutError: It did not start.
     """
-    import moto  # noqa: F401 - only to see that it is there
-
+    importlib.import_module("moto.server")
     port = _free_port()
     process = subprocess.Popen(  # noqa: S603 - our own interpreter
         [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
