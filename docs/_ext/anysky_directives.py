@@ -27,6 +27,8 @@ from typing import TYPE_CHECKING, Any
 from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
+from anysky.capabilities import contract_operations
+from anysky.names import DriverType
 from anysky.registry import load_backend, providers
 
 if TYPE_CHECKING:
@@ -69,18 +71,11 @@ def contract_of(backend: type) -> Any:
     return next(base for base in backend.__mro__ if base.__module__.startswith("anysky.backend."))
 
 
-def standard_operations(backend: Any) -> list[str]:
-    """Return the operations of a backend's contract, in the order of the contract."""
-    contract = contract_of(backend)
-    known = contract.operations()
-    return [name for name in vars(contract) if name in known]
-
-
 def operations_tables(provider: Provider) -> Iterator[str]:
     """Return, for each service of a provider, what of the contract it has and what it adds."""
     for kind, service in provider.services.items():
         backend: Any = load_backend(provider, kind)
-        standard = standard_operations(backend)
+        standard = contract_operations(DriverType(kind))
         own = [name for name in backend.operations() if name not in standard]
         yield from (f'**{kind}**, `get_driver("{service.name}")`', "")
         yield from table(
@@ -108,10 +103,9 @@ def service_table(kind: str) -> list[str]:
         for provider in providers()
         if kind in provider.services
     }
-    backend = next(iter(backends.values()))
-    contract = contract_of(backend)
+    contract = contract_of(next(iter(backends.values())))
     rows = []
-    for name in standard_operations(backend):
+    for name in contract_operations(DriverType(kind)):
         summary = (inspect.getdoc(getattr(contract, name)) or "").partition("\n")[0]
         has = [YES if one.supports(name) else NO for one in backends.values()]
         rows.append([f"`{name}`", summary, *has])
@@ -141,7 +135,7 @@ def _share(provider: Provider, kind: str) -> str:
     if kind not in provider.services:
         return NO
     backend: Any = load_backend(provider, kind)
-    standard = standard_operations(backend)
+    standard = contract_operations(DriverType(kind))
     return f"{sum(map(backend.supports, standard))} of {len(standard)}"
 
 
