@@ -9,6 +9,7 @@ Get a driver's class by the provider's name, make a driver, call it::
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -350,9 +351,9 @@ class NodeDriver(Driver[ComputeBackend]):
 
     features: ClassVar[Mapping[str, list[str]]] = {"create_node": []}
 
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(*args, **settings)
-        self._catalogue = CatalogueCache()
+    @functools.cached_property
+    def _catalogue(self) -> CatalogueCache:
+        return CatalogueCache()
 
     def list_nodes(
         self,

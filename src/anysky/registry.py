@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import logging
 import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ __all__ = [
 ENTRY_POINT_GROUP = "anysky.providers"
 
 D = TypeVar("D", bound=type)
+
+_log = logging.getLogger("anysky.registry")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +97,35 @@ def _entry_points() -> dict[str, Any]:
 
 @cache
 def _plugin(name: str) -> Provider:
-    found: Provider = _entry_points()[name].load()
+    """Import a plug-in.
+
+    Raises:
+        UnknownProviderError: It cannot be imported, or what it offers is no `Provider`.
+    """
+    point = _entry_points()[name]
+    package = f" of {point.dist.name} {point.dist.version}" if point.dist else ""
+    try:
+        found = point.load()
+    except Exception as error:
+        raise UnknownProviderError(
+            f"the plug-in {name!r}{package} cannot be imported from {point.value!r}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(found, Provider):
+        raise UnknownProviderError(
+            f"the plug-in {name!r}{package} offers {point.value!r}, which is a "
+            f"{type(found).__name__}, not an anysky.registry.Provider"
+        )
     return found
+
+
+def _working_plugins() -> Iterator[Provider]:
+    """Import every plug-in; one that is broken is told of in the log and left out."""
+    for name in sorted(_entry_points()):
+        try:
+            yield _plugin(name)
+        except UnknownProviderError as error:
+            _log.warning("%s", error)
 
 
 def _folders() -> set[str]:
@@ -109,10 +139,10 @@ def provider_names() -> list[str]:
 
 
 def providers() -> Iterator[Provider]:
-    """Import and return every provider."""
+    """Import and return every provider; a broken plug-in is left out, with a warning in the log."""
     own = _folders()
-    for name in provider_names():
-        yield _folder(name) if name in own else _plugin(name)
+    plugins = (plugin for plugin in _working_plugins() if plugin.name not in own)
+    yield from sorted([*map(_folder, own), *plugins], key=lambda one: one.name)
 
 
 def find(kind: str, name: str) -> tuple[Provider, Mapping[str, str]]:
@@ -137,10 +167,14 @@ def find(kind: str, name: str) -> tuple[Provider, Mapping[str, str]]:
     folder = FOLDERS[kind].get(name)
     if folder is not None:
         return _folder(folder), _folder(folder).names(kind)[name]
-    for plugin in sorted(_entry_points(), key=lambda entry: entry != name):
-        names = _plugin(plugin).names(kind)
+    if name in _entry_points():
+        plugin = _plugin(name)
+        if kind in plugin.services:
+            return plugin, {}
+    for plugin in _working_plugins():
+        names = plugin.names(kind)
         if name in names:
-            return _plugin(plugin), names[name]
+            return plugin, names[name]
     raise UnknownProviderError(_unknown(kind, name))
 
 
@@ -151,22 +185,36 @@ def _unknown(kind: str, name: str) -> str:
 
 
 def load_backend(provider: Provider, kind: str) -> Any:
-    """Import the class of a provider's backend for one service."""
-    module, _, name = provider.services[kind].backend.partition(":")
-    return getattr(importlib.import_module(module), name)
+    """Import the class of a provider's backend for one service.
+
+    Raises:
+        UnknownProviderError: The provider names a module or class that cannot be imported.
+    """
+    place = provider.services[kind].backend
+    module, _, name = place.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise UnknownProviderError(
+            f"the {kind} service of {provider.name!r} cannot be imported from {place!r}: {error}"
+        ) from error
 
 
 def register(base: type, kind: str, name: str, module: str, klass: str) -> type:
     """Register a driver class under a name, for `set_driver`.
 
     Raises:
-        UnknownProviderError: The name is taken, the module has no such class, or it is no driver.
+        UnknownProviderError: The name is taken, the module cannot be imported or has no such
+            class, or it is no driver.
     """
     name = str(name).lower()
     taken = (base.__module__, name) in _registered or name in FOLDERS.get(kind, {})
     if taken:
         raise UnknownProviderError(f"the {kind} provider {name!r} is there already")
-    found = getattr(importlib.import_module(module), klass, None)
+    try:
+        found = getattr(importlib.import_module(module), klass, None)
+    except ImportError as error:
+        raise UnknownProviderError(f"cannot import {module!r}: {error}") from error
     if not isinstance(found, type) or not issubclass(found, base):
         raise UnknownProviderError(f"{module} has no class {klass!r} that is a {base.__name__}")
     _registered[base.__module__, name] = found
