@@ -30,6 +30,7 @@ __all__ = [
     "DOMAINS",
     "ERRORS",
     "check_region",
+    "country_of",
     "domain_of",
     "name_region",
     "region_setting",
@@ -51,6 +52,48 @@ DOMAINS: tuple[str, ...] = (_DOMAIN, *_DOMAINS.values())
 """Every domain below which services of AWS are."""
 
 _REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
+
+_COUNTRIES: Mapping[str, str] = {
+    "af-south-1": "ZA",
+    "ap-east-1": "HK",
+    "ap-east-2": "TW",
+    "ap-northeast-1": "JP",
+    "ap-northeast-2": "KR",
+    "ap-northeast-3": "JP",
+    "ap-south-1": "IN",
+    "ap-south-2": "IN",
+    "ap-southeast-1": "SG",
+    "ap-southeast-2": "AU",
+    "ap-southeast-3": "ID",
+    "ap-southeast-4": "AU",
+    "ap-southeast-5": "MY",
+    "ap-southeast-6": "NZ",
+    "ap-southeast-7": "TH",
+    "ca-central-1": "CA",
+    "ca-west-1": "CA",
+    "cn-north-1": "CN",
+    "cn-northwest-1": "CN",
+    "eu-central-1": "DE",
+    "eu-central-2": "CH",
+    "eu-north-1": "SE",
+    "eu-south-1": "IT",
+    "eu-south-2": "ES",
+    "eu-west-1": "IE",
+    "eu-west-2": "GB",
+    "eu-west-3": "FR",
+    "eusc-de-east-1": "DE",
+    "il-central-1": "IL",
+    "me-central-1": "AE",
+    "me-south-1": "BH",
+    "mx-central-1": "MX",
+    "sa-east-1": "BR",
+    "us-east-1": "US",
+    "us-east-2": "US",
+    "us-gov-east-1": "US",
+    "us-gov-west-1": "US",
+    "us-west-1": "US",
+    "us-west-2": "US",
+}
 
 ERRORS: Mapping[str, type[CloudError]] = {
     "AccessDenied": PermissionDeniedError,
@@ -113,6 +156,11 @@ def region_setting(account: AWS, environ: Mapping[str, str]) -> str | None:
     """
     region = account.region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     return check_region(region) if region else None
+
+
+def country_of(region: str) -> str:
+    """Return the ISO 3166 code of a region's country; empty for a region that is not known."""
+    return _COUNTRIES.get(region, "")
 
 
 def domain_of(region: str) -> str:

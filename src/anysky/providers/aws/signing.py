@@ -50,6 +50,7 @@ class AWSSigner:
         )
         self._service = service
         self._fixed_region = region
+        self._region: str | None = None
         self._runtime = connection.runtime
         self._signers: dict[str, Signer] = {}
         self._skew = 0.0
@@ -61,13 +62,14 @@ class AWSSigner:
         Raises:
             InvalidAccountError: Nothing names one.
         """
-        region = await self.chain.region()
-        if region is None:
+        if self._region is None:
+            self._region = await self.chain.region()
+        if self._region is None:
             raise InvalidAccountError(
                 "AWS needs a region: pass region= to the driver, or set AWS_REGION or the "
                 "profile's region"
             )
-        return region
+        return self._region
 
     async def sign(self, request: Request, endpoint: str) -> Request:
         """Return the request with its signature."""

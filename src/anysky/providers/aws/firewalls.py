@@ -1,0 +1,209 @@
+"""Security groups of EC2.
+
+Vendor's reference:
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from anysky.errors import (
+    CloudError,
+    InvalidRequestError,
+    MalformedResponseError,
+    PartialFailureError,
+)
+from anysky.model.compute import Filter, Network, SecurityGroup, SecurityGroupRule
+from anysky.paging import Page
+from anysky.wire import xml
+
+from .ec2 import EC2Backend, Tagged, extra_of, filters, tag_specification
+
+__all__ = ["EC2Firewalls"]
+
+_ALL = "-1"
+_ACTIONS = {"ingress": "Ingress", "egress": "Egress"}
+_PROTOCOLS = {_ALL: "all", "58": "icmpv6"}
+_NUMBERS = {name: number for number, name in _PROTOCOLS.items()}
+# What "all ports" is for a protocol that has some; for ICMP the numbers are type and code.
+_ALL_PORTS = {"tcp": (0, 65535), "udp": (0, 65535), "icmp": (-1, -1), "icmpv6": (-1, -1)}
+
+
+class _Range(xml.Record):
+    cidr: str = xml.text("cidrIp", "")
+    cidr_v6: str = xml.text("cidrIpv6", "")
+    description: str = xml.text("description", "")
+
+
+class _Pair(xml.Record):
+    group_id: str = xml.text("groupId", "")
+    description: str = xml.text("description", "")
+
+
+class _Permission(xml.Record):
+    protocol: str = xml.text("ipProtocol", _ALL)
+    from_port: int | None = xml.integer("fromPort")
+    to_port: int | None = xml.integer("toPort")
+    ranges: list[_Range] = xml.records("ipRanges/item", _Range)
+    ranges_v6: list[_Range] = xml.records("ipv6Ranges/item", _Range)
+    pairs: list[_Pair] = xml.records("groups/item", _Pair)
+
+
+class _Group(Tagged):
+    id: str = xml.required("groupId")
+    group_name: str = xml.text("groupName", "")
+    description: str = xml.text("groupDescription", "")
+    vpc_id: str | None = xml.text("vpcId")
+    ingress: list[_Permission] = xml.records("ipPermissions/item", _Permission)
+    egress: list[_Permission] = xml.records("ipPermissionsEgress/item", _Permission)
+
+
+class _Groups(xml.Record, root="DescribeSecurityGroupsResponse"):
+    groups: list[_Group] = xml.records("securityGroupInfo/item", _Group)
+    next_token: str | None = xml.text("nextToken")
+
+
+class EC2Firewalls(EC2Backend):
+    """Security groups of EC2."""
+
+    async def list_security_groups(self, cursor: str | None, filter: Filter) -> Page[SecurityGroup]:
+        """List security groups with their rules: DescribeSecurityGroups."""
+        asked = filters(filter, "group-id", "sg-", name="group-name")
+        answer = await self.page(cursor, "DescribeSecurityGroups", asked, _Groups)
+        return Page([_security_group(one) for one in answer.groups], answer.next_token or None)
+
+    async def create_security_group(
+        self,
+        name: str,
+        description: str,
+        network: Network | None,
+        rules: Sequence[SecurityGroupRule],
+        tags: dict[str, str],
+    ) -> SecurityGroup:
+        """Make a security group: CreateSecurityGroup, then its rules.
+
+        A new group lets everything out; egress rules, if there are any, take that rule's place.
+
+        Raises:
+            PartialFailureError: The group exists, and not all of its rules.
+        """
+        for rule in rules:
+            _permission(rule)  # a rule that is wrong shall leave no group behind
+        parameters = {
+            "GroupName": name,
+            "GroupDescription": description or name,
+            "VpcId": None if network is None else network.id,
+            "TagSpecification": tag_specification(None, tags, "security-group"),
+        }
+        answer = await self.ask("CreateSecurityGroup", parameters)
+        group = SecurityGroup(
+            _required(answer.text("groupId")),
+            name,
+            description or name,
+            tuple(rules),
+            None if network is None else network.id,
+            tags=tags,
+        )
+        try:
+            await self._set_rules(group, rules)
+        except CloudError as error:
+            raise PartialFailureError(
+                f"the security group {group.id} was made without all of its rules: {error.message}",
+                created=[replace(group, rules=())],
+                failed_step="rules",
+                status=error.status,
+                code=error.code,
+                request_id=error.request_id,
+            ) from error
+        return group
+
+    async def delete_security_group(self, group: SecurityGroup) -> None:
+        """Delete a security group: DeleteSecurityGroup."""
+        await self.act("DeleteSecurityGroup", {"GroupId": group.id})
+
+    async def add_security_group_rule(self, group: SecurityGroup, rule: SecurityGroupRule) -> None:
+        """Add a rule: AuthorizeSecurityGroupIngress, AuthorizeSecurityGroupEgress."""
+        await self._change("Authorize", group, [rule])
+
+    async def remove_security_group_rule(
+        self, group: SecurityGroup, rule: SecurityGroupRule
+    ) -> None:
+        """Take a rule away: RevokeSecurityGroupIngress, RevokeSecurityGroupEgress."""
+        await self._change("Revoke", group, [rule])
+
+    async def _set_rules(self, group: SecurityGroup, rules: Sequence[SecurityGroupRule]) -> None:
+        ingress = [rule for rule in rules if rule.direction == "ingress"]
+        egress = [rule for rule in rules if rule.direction == "egress"]
+        if ingress:
+            await self._change("Authorize", group, ingress)
+        if egress:
+            everything = SecurityGroupRule("egress", "all", cidrs=("0.0.0.0/0",))
+            await self._change("Revoke", group, [everything])
+            await self._change("Authorize", group, egress)
+
+    async def _change(
+        self, verb: str, group: SecurityGroup, rules: Sequence[SecurityGroupRule]
+    ) -> None:
+        """Add or take away rules of one direction."""
+        permissions = [_permission(rule) for rule in rules]
+        action = f"{verb}SecurityGroup{_ACTIONS[rules[0].direction]}"
+        await self.act(action, {"GroupId": group.id, "IpPermissions": permissions})
+
+
+def _required(group_id: str | None) -> str:
+    if not group_id:
+        raise MalformedResponseError("EC2 made a security group and did not tell its id")
+    return group_id
+
+
+def _permission(rule: SecurityGroupRule) -> dict[str, Any]:
+    """Write a rule as EC2 has it.
+
+    Raises:
+        InvalidRequestError: It cannot be one of EC2's.
+    """
+    if rule.direction not in _ACTIONS:
+        raise InvalidRequestError(f"a rule is for 'ingress' or 'egress', not {rule.direction!r}")
+    if not rule.cidrs and not rule.group_ids:
+        raise InvalidRequestError("a rule needs the other end: cidrs or group_ids")
+    note = {"Description": rule.description or None}
+    first, last = _ALL_PORTS.get(rule.protocol, (None, None))
+    return {
+        "IpProtocol": _NUMBERS.get(rule.protocol, rule.protocol),
+        "FromPort": first if rule.from_port is None else rule.from_port,
+        "ToPort": last if rule.to_port is None else rule.to_port,
+        "IpRanges": [{"CidrIp": cidr, **note} for cidr in rule.cidrs if ":" not in cidr],
+        "Ipv6Ranges": [{"CidrIpv6": cidr, **note} for cidr in rule.cidrs if ":" in cidr],
+        "Groups": [{"GroupId": group_id, **note} for group_id in rule.group_ids],
+    }
+
+
+def _security_group(group: _Group) -> SecurityGroup:
+    rules = (*_rules("ingress", group.ingress), *_rules("egress", group.egress))
+    extra = extra_of(group.raw, {"owner_id": "ownerId", "vpc_id": "vpcId"})
+    return SecurityGroup(
+        group.id, group.group_name, group.description, rules, group.vpc_id, extra, group.tags
+    )
+
+
+def _rules(direction: str, permissions: Iterable[_Permission]) -> Iterator[SecurityGroupRule]:
+    """Read rules: one for each description, which EC2 keeps with every range and group."""
+    for one in permissions:
+        protocol = _PROTOCOLS.get(one.protocol, one.protocol)
+        ports = (one.from_port, one.to_port)
+        if protocol == "all" or ports == _ALL_PORTS.get(protocol):
+            ports = (None, None)
+        ranges = [*one.ranges, *one.ranges_v6]
+        notes = [*(each.description for each in ranges), *(each.description for each in one.pairs)]
+        for note in dict.fromkeys(notes):
+            yield SecurityGroupRule(
+                direction,
+                protocol,
+                *ports,
+                tuple(each.cidr or each.cidr_v6 for each in ranges if each.description == note),
+                tuple(each.group_id for each in one.pairs if each.description == note),
+                note,
+            )

@@ -1,0 +1,250 @@
+"""Volumes and snapshots of EC2 (Amazon EBS).
+
+Vendor's reference: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVolume.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from anysky.errors import ConflictError, NotFoundError
+from anysky.model.compute import (
+    Filter,
+    Node,
+    NodeLocation,
+    StorageVolume,
+    StorageVolumeState,
+    VolumeSnapshot,
+    VolumeSnapshotState,
+    VolumeSpec,
+)
+from anysky.paging import Page
+from anysky.wire import xml
+
+from .ec2 import (
+    EC2Backend,
+    Tagged,
+    extra_of,
+    filter_parameter,
+    filters,
+    id_of,
+    tag_specification,
+)
+
+__all__ = ["EC2Volumes"]
+
+_VOLUME_STATES: Mapping[str, StorageVolumeState] = {
+    "creating": StorageVolumeState.CREATING,
+    "available": StorageVolumeState.AVAILABLE,
+    "in-use": StorageVolumeState.INUSE,
+    "deleting": StorageVolumeState.DELETING,
+    "deleted": StorageVolumeState.DELETED,
+    "error": StorageVolumeState.ERROR,
+}
+_SNAPSHOT_STATES: Mapping[str, VolumeSnapshotState] = {
+    "pending": VolumeSnapshotState.CREATING,
+    "completed": VolumeSnapshotState.AVAILABLE,
+    "error": VolumeSnapshotState.ERROR,
+    "recovering": VolumeSnapshotState.RESTORING,
+}
+_VOLUME_EXTRA = {
+    "create_time": "createTime",
+    "device": "attachmentSet/item/device",
+    "instance_id": "attachmentSet/item/instanceId",
+    "iops": "iops",
+    "snapshot_id": "snapshotId",
+    "state": "status",
+    "volume_type": "volumeType",
+    "zone": "availabilityZone",
+}
+_SNAPSHOT_EXTRA = {
+    "description": "description",
+    "owner_id": "ownerId",
+    "progress": "progress",
+    "state": "status",
+    "volume_id": "volumeId",
+}
+# What AWS recommends for data volumes; newer instances show them as NVMe devices all the same.
+_DEVICES = tuple(f"/dev/sd{letter}" for letter in "fghijklmnop")
+
+
+class _Volume(Tagged):
+    id: str = xml.required("volumeId")
+    size: int = xml.integer("size", 0)
+    state: str = xml.text("status", "")
+
+
+class _Volumes(xml.Record, root="DescribeVolumesResponse"):
+    volumes: list[_Volume] = xml.records("volumeSet/item", _Volume)
+    next_token: str | None = xml.text("nextToken")
+
+
+class _Snapshot(Tagged):
+    id: str = xml.required("snapshotId")
+    size: int | None = xml.integer("volumeSize")
+    state: str = xml.text("status", "")
+    started: datetime | None = xml.value("startTime", datetime.fromisoformat)
+
+
+class _Snapshots(xml.Record, root="DescribeSnapshotsResponse"):
+    snapshots: list[_Snapshot] = xml.records("snapshotSet/item", _Snapshot)
+    next_token: str | None = xml.text("nextToken")
+
+
+class _CreatedVolume(_Volume, root="CreateVolumeResponse"):
+    """The answer of CreateVolume, which is a volume."""
+
+
+class _CreatedSnapshot(_Snapshot, root="CreateSnapshotResponse"):
+    """The answer of CreateSnapshot, which is a snapshot."""
+
+
+class _Zones(xml.Record, root="DescribeAvailabilityZonesResponse"):
+    names: list[str] = xml.texts("availabilityZoneInfo/item/zoneName")
+
+
+class _Devices(xml.Record, root="DescribeInstancesResponse"):
+    names: list[str] = xml.texts(
+        "reservationSet/item/instancesSet/item/blockDeviceMapping/item/deviceName"
+    )
+
+
+class EC2Volumes(EC2Backend):
+    """Volumes and snapshots of EC2."""
+
+    async def list_volumes(self, cursor: str | None, filter: Filter) -> Page[StorageVolume]:
+        """List volumes: DescribeVolumes."""
+        asked = filters(filter, "volume-id", "vol-")
+        answer = await self.page(cursor, "DescribeVolumes", asked, _Volumes)
+        return Page([_volume(one) for one in answer.volumes], answer.next_token or None)
+
+    async def get_volume(self, volume_id: str) -> StorageVolume:
+        """Fetch a volume: DescribeVolumes."""
+        answer = await self.call("DescribeVolumes", {"VolumeId": [volume_id]}, _Volumes)
+        if not answer.volumes:
+            raise NotFoundError(f"there is no volume {volume_id}")
+        return _volume(answer.volumes[0])
+
+    async def create_volume(self, spec: VolumeSpec) -> StorageVolume:
+        """Make a volume, without a location in the first zone of the region: CreateVolume."""
+        options = spec.options
+        parameters = {
+            "AvailabilityZone": await self._zone(spec.location),
+            "Size": spec.size,
+            "SnapshotId": None if spec.snapshot is None else spec.snapshot.id,
+            "VolumeType": options.get("ex_volume_type"),
+            "Iops": options.get("ex_iops"),
+            "Encrypted": options.get("ex_encrypted"),
+            "KmsKeyId": options.get("ex_kms_key_id"),
+            "Throughput": options.get("ex_throughput"),
+            "ClientToken": str(uuid4()),
+            "TagSpecification": tag_specification(spec.name, spec.tags, "volume"),
+        }
+        return _volume(await self.call("CreateVolume", parameters, _CreatedVolume))
+
+    async def attach_volume(self, node: Node, volume: StorageVolume, device: str | None) -> None:
+        """Attach a volume, by default as the next free of /dev/sdf to /dev/sdp: AttachVolume."""
+        parameters = {
+            "VolumeId": volume.id,
+            "InstanceId": node.id,
+            "Device": device or await self._free_device(node),
+        }
+        await self.act("AttachVolume", parameters)
+
+    async def detach_volume(self, volume: StorageVolume) -> None:
+        """Detach a volume: DetachVolume."""
+        await self.act("DetachVolume", {"VolumeId": volume.id})
+
+    async def destroy_volume(self, volume: StorageVolume) -> None:
+        """Delete a volume: DeleteVolume."""
+        await self.act("DeleteVolume", {"VolumeId": volume.id})
+
+    async def modify_volume(self, volume: StorageVolume | str, parameters: dict[str, Any]) -> None:
+        """Change size, type or speed of a volume: ModifyVolume.
+
+        Args:
+            volume: The volume, or its id.
+            parameters: ``Size``, ``VolumeType``, ``Iops``, ``Throughput``.
+        """
+        await self.act("ModifyVolume", {"VolumeId": id_of(volume), **parameters})
+
+    async def list_volume_snapshots(
+        self, volume: StorageVolume, cursor: str | None
+    ) -> Page[VolumeSnapshot]:
+        """List the account's snapshots of a volume: DescribeSnapshots."""
+        return await self._snapshots(
+            cursor, {"Owner": ["self"], **filter_parameter({"volume-id": volume.id})}
+        )
+
+    async def list_snapshots(self, cursor: str | None, filter: Filter) -> Page[VolumeSnapshot]:
+        """List snapshots, by default the account's own: DescribeSnapshots."""
+        owner = filter.options.get("ex_owner", "self")
+        return await self._snapshots(
+            cursor, {"Owner": [owner], **filters(filter, "snapshot-id", "snap-")}
+        )
+
+    async def create_volume_snapshot(
+        self, volume: StorageVolume, name: str | None
+    ) -> VolumeSnapshot:
+        """Make a snapshot of a volume: CreateSnapshot."""
+        parameters = {
+            "VolumeId": volume.id,
+            "Description": name,
+            "TagSpecification": tag_specification(name, {}, "snapshot"),
+        }
+        return _snapshot(await self.call("CreateSnapshot", parameters, _CreatedSnapshot))
+
+    async def destroy_volume_snapshot(self, snapshot: VolumeSnapshot) -> None:
+        """Delete a snapshot: DeleteSnapshot."""
+        await self.act("DeleteSnapshot", {"SnapshotId": snapshot.id})
+
+    async def _snapshots(
+        self, cursor: str | None, parameters: Mapping[str, Any]
+    ) -> Page[VolumeSnapshot]:
+        answer = await self.page(cursor, "DescribeSnapshots", parameters, _Snapshots)
+        return Page([_snapshot(one) for one in answer.snapshots], answer.next_token or None)
+
+    async def _zone(self, location: NodeLocation | None) -> str:
+        if location is not None:
+            return location.id
+        wanted = filter_parameter({"state": "available", "zone-type": "availability-zone"})
+        answer = await self.call("DescribeAvailabilityZones", wanted, _Zones)
+        if not answer.names:
+            raise NotFoundError("the region has no available zone: pass location=")
+        return min(answer.names)
+
+    async def _free_device(self, node: Node) -> str:
+        answer = await self.call("DescribeInstances", {"InstanceId": [node.id]}, _Devices)
+        free = (device for device in _DEVICES if device not in answer.names)
+        found = next(free, None)
+        if found is None:
+            raise ConflictError(
+                f"node {node.id} uses {_DEVICES[0]} to {_DEVICES[-1]} already: pass device="
+            )
+        return found
+
+
+def _volume(volume: _Volume) -> StorageVolume:
+    return StorageVolume(
+        volume.id,
+        volume.name or volume.id,
+        volume.size,
+        _VOLUME_STATES.get(volume.state, StorageVolumeState.UNKNOWN),
+        extra_of(volume.raw, _VOLUME_EXTRA),
+        volume.tags,
+    )
+
+
+def _snapshot(snapshot: _Snapshot) -> VolumeSnapshot:
+    return VolumeSnapshot(
+        snapshot.id,
+        snapshot.size,
+        extra_of(snapshot.raw, _SNAPSHOT_EXTRA),
+        snapshot.started,
+        _SNAPSHOT_STATES.get(snapshot.state, VolumeSnapshotState.UNKNOWN),
+        snapshot.name or None,
+        snapshot.tags,
+    )
