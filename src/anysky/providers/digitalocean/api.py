@@ -1,71 +1,107 @@
-"""DigitalOcean's API v2: calls, pages, actions, errors.
+"""DigitalOcean's API v2: where it is, pages, actions, what its refusals mean.
 
 Vendor's reference: https://docs.digitalocean.com/reference/api/digitalocean/
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar, cast
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar, TypeVar, cast
 
 import msgspec
 
 from anysky.account import Account
 from anysky.backend.base import Backend, Connection
 from anysky.errors import (
+    AlreadyExistsError,
     CloudError,
     ConflictError,
     InvalidAccountError,
-    MalformedResponseError,
-    ProviderUnavailableError,
+    InvalidRequestError,
     QuotaExceededError,
 )
 from anysky.model.compute import NodeLocation
-from anysky.transport.base import Request, Response
-from anysky.transport.safety import local_link
+from anysky.runtime.base import Runtime
+from anysky.transport.base import Response
 from anysky.transport.signing import BearerSigner
 from anysky.waiting import wait_until
-from anysky.wire.status import error_for
+from anysky.wire.rest import Kinds, Params, Refusal, RestAPI
 
 from . import DigitalOcean
 
-__all__ = ["Action", "DigitalOceanBackend", "Links", "Meta", "extra_of"]
+__all__ = ["Action", "DigitalOceanAPI", "DigitalOceanBackend", "Listing", "number_of"]
 
 T = TypeVar("T")
 
-_GOOD = range(200, 300)
 _PER_PAGE = ("per_page", "200")
-_QUOTA_WORDS = ("limit", "quota", "exceed")
+
+# The API's own codes only repeat the status: what it means stands in the message alone. These are
+# whole phrases, since "limit" and "exceed" are also words of complaints about a wrong argument.
+_QUOTA = (
+    r"will exceed your [\w/() ]*limit"
+    r"|\b(droplet|volume|capacity|snapshot|image|ip|firewall|vpc|domain) limit"
+    r"( \(\d+\))? (has been |was |is )?(exceeded|reached)"
+    r"|(reached|exceeded) (your|the account's) [\w ]*limit"
+)
+_TAKEN = r"already exists\b|already in use\b|^duplicate name"
+_BUSY = (
+    r"already has a pending event|\balready (attached|assigned)\b|\bis locked\b"
+    r"|\bis currently (on|off)\b|\bdelete VPC with members"
+)
+_MEANINGS: tuple[tuple[re.Pattern[str], type[CloudError]], ...] = (
+    (re.compile(_QUOTA, re.IGNORECASE), QuotaExceededError),
+    (re.compile(_TAKEN, re.IGNORECASE), AlreadyExistsError),
+    (re.compile(_BUSY, re.IGNORECASE), ConflictError),
+)
+_SAYING = frozenset({403, 409, 422})
 
 
-class Pages(msgspec.Struct):
-    """Links to further pages."""
-
+class _Pages(msgspec.Struct):
     next: str | None = None
 
 
-class Links(msgspec.Struct):
-    """The ``links`` of a list."""
-
-    pages: Pages | None = None
+class _Links(msgspec.Struct):
+    pages: _Pages | None = None
 
 
-class Meta(msgspec.Struct):
-    """The ``meta`` of a list."""
+class Listing(msgspec.Struct, kw_only=True):
+    """What the answers to all lists have in common; a subclass adds the list itself."""
 
-    total: int = 0
+    links: _Links | None = None
+
+    @property
+    def next(self) -> str | None:
+        """Link to the next page, the cursor of our own pages."""
+        return self.links.pages.next if self.links and self.links.pages else None
 
 
-class Action(msgspec.Struct):
-    """Something that DigitalOcean does in the background."""
+class Action(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that DigitalOcean does in the background.
+
+    Attributes:
+        id: Its number.
+        type: What it does, for example ``"reboot"``.
+        status: ``"in-progress"``, ``"completed"`` or ``"errored"``.
+        started_at: When it began.
+        completed_at: When it ended, or None.
+        resource_id: Number of what it works on, or None where that has no number.
+        resource_type: What that is, for example ``"droplet"``.
+        region_slug: Region, or None.
+    """
 
     id: int
-    status: str
     type: str
+    status: str
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
     resource_id: int | None = None
+    resource_type: str = ""
+    region_slug: str | None = None
 
 
-class _ActionEnvelope(msgspec.Struct):
+class _OneAction(msgspec.Struct):
     action: Action
 
 
@@ -75,99 +111,73 @@ class _ErrorBody(msgspec.Struct):
     request_id: str = ""
 
 
-class DigitalOceanBackend(Backend):
-    """What the services of DigitalOcean share."""
+class DigitalOceanAPI(RestAPI):
+    """The API v2.
 
-    account: DigitalOcean
+    It has no idempotency tokens: what is created by POST is sent once, and a lost answer is an
+    `OutcomeUnknownError`.
+    """
 
-    @classmethod
-    def signer(cls, account: Account, connection: Connection) -> BearerSigner:  # noqa: ARG003 - the token is there
-        """Return what sends the token."""
-        return BearerSigner(cast("DigitalOcean", account).token.reveal())
+    title: ClassVar[str] = "DigitalOcean"
+    base: ClassVar[str] = "/v2"
 
-    async def call(
-        self,
-        method: str,
-        path: str,
-        answer: type[T],
-        *,
-        params: Sequence[tuple[str, str]] = (),
-        json: Mapping[str, Any] | None = None,
-        not_found: type[CloudError] | None = None,
-    ) -> T:
-        """Send one request below ``/v2`` and decode its answer.
-
-        Args:
-            method: HTTP method.
-            path: Path, percent-encoded.
-            answer: Type to decode the answer to.
-            params: Query parameters.
-            json: Body.
-            not_found: Error to raise for an answer 404, in place of `NotFoundError`.
-
-        Raises:
-            CloudError: The answer is an error, or is not what the reference promises.
-        """
-        response = await self._send(method, path, params, json, not_found)
-        return _decode(response, answer)
-
-    async def call_only(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Sequence[tuple[str, str]] = (),
-        json: Mapping[str, Any] | None = None,
-        not_found: type[CloudError] | None = None,
-    ) -> None:
-        """Send one request whose answer holds nothing of interest."""
-        await self._send(method, path, params, json, not_found)
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection.transport, connection.endpoint)
+        self._runtime: Runtime = connection.runtime
 
     async def page(
         self,
         cursor: str | None,
         path: str,
         answer: type[T],
-        params: Sequence[tuple[str, str]] = (),
-        not_found: type[CloudError] | None = None,
+        params: Params = (),
+        kinds: Kinds | None = None,
     ) -> T:
         """Fetch the page that a cursor names, or the first."""
-        if cursor is None:
-            return await self.call(
-                "GET", path, answer, params=(_PER_PAGE, *params), not_found=not_found
-            )
-        link, query = local_link(cursor, self.connection.endpoint)
-        return await self.call(
-            "GET", link.removeprefix("/v2"), answer, params=query, not_found=not_found
+        if cursor is not None:
+            return await self.follow(cursor, answer, kinds=kinds)
+        return await self.call("GET", path, answer, params=(_PER_PAGE, *params), kinds=kinds)
+
+    async def act(self, path: str, json: Mapping[str, Any]) -> Action:
+        """Start an action and wait for its end.
+
+        Raises:
+            ConflictError: The action ended with an error, or another one is under way.
+            DeadlineExceededError: The time was not enough; the action goes on by itself.
+        """
+        started = await self.call("POST", path, _OneAction, json=json)
+        if _ended(started.action):
+            return started.action
+        return await wait_until(
+            lambda: self.get_action(started.action.id),
+            _ended,
+            self._runtime,
+            what=f"the end of the action {started.action.type}",
         )
 
-    async def act(self, path: str, json: Mapping[str, Any], *, wait: bool = False) -> Action:
-        """Start an action, and wait for its end if that is asked for.
+    async def get_action(self, action_id: int) -> Action:
+        """Fetch an action: GET /v2/actions/{id}."""
+        return (await self.call("GET", f"/actions/{action_id}", _OneAction)).action
 
-        Raises:
-            ConflictError: The action ended with an error.
-        """
-        action = (await self.call("POST", path, _ActionEnvelope, json=json)).action
-        return await self.finish_action(action) if wait else action
+    def refusal(self, response: Response) -> Refusal:
+        """Read an error of the form ``{"id", "message", "request_id"}``."""
+        body = msgspec.json.decode(response.body, type=_ErrorBody)
+        return Refusal(body.message, _meaning(response, body.message), body.id, body.request_id)
 
-    async def finish_action(self, action: Action) -> Action:
-        """Wait until an action has ended.
 
-        Raises:
-            ConflictError: It ended with an error.
-        """
+class DigitalOceanBackend(Backend):
+    """What the services of DigitalOcean share."""
 
-        async def look() -> Action:
-            return (await self.call("GET", f"/actions/{action.id}", _ActionEnvelope)).action
+    account: DigitalOcean
 
-        def done(state: Action) -> bool:
-            if state.status == "errored":
-                raise ConflictError(f"the action {state.type} ({state.id}) failed")
-            return state.status == "completed"
+    def __init__(self, account: Account, connection: Connection) -> None:
+        super().__init__(account, connection)
+        self.api = DigitalOceanAPI(connection)
 
-        if done(action):
-            return action
-        return await wait_until(look, done, self.runtime, what=f"action {action.type}")
+    @classmethod
+    def signer(cls, account: Account, connection: Connection) -> BearerSigner:  # noqa: ARG003 - the token is in the account
+        """Return what sends the token."""
+        return BearerSigner(cast("DigitalOcean", account).token.reveal())
 
     def region_of(self, location: NodeLocation | None) -> str:
         """Return the region for something new.
@@ -176,73 +186,31 @@ class DigitalOceanBackend(Backend):
             InvalidAccountError: Neither the call nor the account names one.
         """
         region = location.id if location else self.account.region
-        if region is None:
+        if not region:
             raise InvalidAccountError(
                 "DigitalOcean needs a region: pass location=, or region= to the driver"
             )
         return region
 
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        params: Sequence[tuple[str, str]],
-        json: Mapping[str, Any] | None,
-        not_found: type[CloudError] | None,
-    ) -> Response:
-        headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
-        body = b""
-        if json is not None:
-            headers["Content-Type"] = "application/json"
-            body = msgspec.json.encode(json)
-        operation = f"{method} {path.split('/')[1]}"
-        response = await self.transport.send(
-            Request(method, f"/v2{path}", params, headers, body, operation=operation)
-        )
-        if response.status not in _GOOD:
-            raise _error(response, not_found)
-        return response
+
+def number_of(id: str, what: str) -> int:
+    """Return an id as the number that bodies of requests want.
+
+    Raises:
+        InvalidRequestError: It is not a number.
+    """
+    if not (id.isascii() and id.isdecimal()):
+        raise InvalidRequestError(f"the id of a {what} at DigitalOcean is a number, not {id!r}")
+    return int(id)
 
 
-def extra_of(raw: msgspec.Raw) -> dict[str, Any]:
-    """Decode everything that DigitalOcean says of one thing."""
-    decoded: dict[str, Any] = msgspec.json.decode(raw)
-    return decoded
+def _ended(action: Action) -> bool:
+    if action.status == "errored":
+        raise ConflictError(f"the action {action.type} ({action.id}) ended with an error")
+    return action.status == "completed"
 
 
-def _decode(response: Response, answer: type[T]) -> T:
-    try:
-        return msgspec.json.decode(response.body, type=answer)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-        raise MalformedResponseError(
-            f"DigitalOcean's answer is not as its reference says: {error}",
-            status=response.status,
-            body=response.body,
-        ) from error
-
-
-def _error(response: Response, not_found: type[CloudError] | None) -> CloudError:
-    try:
-        body = msgspec.json.decode(response.body, type=_ErrorBody)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError):
-        return error_for(response)
-    return error_for(
-        response,
-        body.message,
-        kind=_kind(response, body, not_found),
-        code=body.id,
-        request_id=body.request_id,
-    )
-
-
-def _kind(
-    response: Response, body: _ErrorBody, not_found: type[CloudError] | None
-) -> type[CloudError] | None:
-    if response.status == 404:  # noqa: PLR2004 - Not Found
-        return not_found
-    if response.status >= 500:  # noqa: PLR2004 - server errors
-        return ProviderUnavailableError
-    message = body.message.lower()
-    if response.status in (403, 422) and any(word in message for word in _QUOTA_WORDS):
-        return QuotaExceededError
-    return None
+def _meaning(response: Response, message: str) -> type[CloudError] | None:
+    if response.status not in _SAYING:
+        return None
+    return next((kind for phrases, kind in _MEANINGS if phrases.search(message)), None)

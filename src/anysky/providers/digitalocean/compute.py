@@ -1,36 +1,45 @@
-"""Droplets, sizes, regions, images.
+"""Droplets, sizes and regions; the other parts of the service are modules of their own.
 
 Vendor's reference: https://docs.digitalocean.com/reference/api/digitalocean/#tag/Droplets
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
 from typing import Any, ClassVar
 
 import msgspec
 
 from anysky.backend.base import Option
-from anysky.backend.compute import ComputeBackend
-from anysky.errors import InvalidRequestError
-from anysky.model.base import lazy_extra
+from anysky.errors import InvalidRequestError, UnsupportedOperationError
 from anysky.model.compute import (
     Filter,
-    Network,
     Node,
+    NodeAuthPassword,
     NodeAuthSSHKey,
     NodeImage,
     NodeLocation,
     NodeSize,
     NodeSpec,
     NodeState,
+    Subnet,
 )
 from anysky.paging import Page
 from anysky.transport.base import quote
+from anysky.waiting import all_pages
+from anysky.wire.rest import extra_of
+from anysky.wire.tag_words import tags_of, words_of
 
-from .api import DigitalOceanBackend, Links, extra_of
+from .api import Action, Listing
+from .firewalls import Firewalls
+from .images import Images, image_key, image_of
+from .keys import Keys
+from .networks import Networks
+from .volumes import Volumes
 
 __all__ = ["DigitalOceanCompute"]
 
@@ -42,14 +51,36 @@ _STATES: Mapping[str, NodeState] = {
 }
 
 
-class _Address(msgspec.Struct):
+_NULL = msgspec.Raw(b"null")
+
+
+class _Address(msgspec.Struct, gc=False):
     ip_address: str
     type: str
 
 
-class _Networks(msgspec.Struct):
+class _Addresses(msgspec.Struct, gc=False):
     v4: list[_Address] = []
     v6: list[_Address] = []
+
+
+class _Droplet(msgspec.Struct, gc=False):
+    id: int
+    name: str
+    status: str
+    created_at: datetime
+    networks: _Addresses
+    size: msgspec.Raw
+    image: msgspec.Raw = _NULL
+    tags: list[str] = []
+
+
+class _Droplets(Listing, kw_only=True):
+    droplets: list[msgspec.Raw]
+
+
+class _OneDroplet(msgspec.Struct):
+    droplet: msgspec.Raw
 
 
 class _Size(msgspec.Struct):
@@ -63,10 +94,8 @@ class _Size(msgspec.Struct):
     regions: list[str] = []
 
 
-class _Image(msgspec.Struct):
-    id: int
-    name: str | None = None
-    slug: str | None = None
+class _Sizes(Listing, kw_only=True):
+    sizes: list[msgspec.Raw]
 
 
 class _Region(msgspec.Struct):
@@ -75,61 +104,34 @@ class _Region(msgspec.Struct):
     available: bool = True
 
 
-class _Droplet(msgspec.Struct):
-    id: int
-    name: str
-    status: str
-    created_at: datetime
-    networks: _Networks
-    size: _Size
-    image: _Image | None = None
-    tags: list[str] = []
+class _Placed(msgspec.Struct):
+    region: _Region
 
 
-class _Droplets(msgspec.Struct):
-    droplets: list[msgspec.Raw]
-    links: Links | None = None
-
-
-class _DropletEnvelope(msgspec.Struct):
-    droplet: msgspec.Raw
-
-
-class _Sizes(msgspec.Struct):
-    sizes: list[msgspec.Raw]
-    links: Links | None = None
-
-
-class _Regions(msgspec.Struct):
+class _Regions(Listing, kw_only=True):
     regions: list[msgspec.Raw]
-    links: Links | None = None
 
 
-class _Images(msgspec.Struct):
-    images: list[msgspec.Raw]
-    links: Links | None = None
+class _Actions(Listing, kw_only=True):
+    actions: list[Action]
 
 
-class _ImageEnvelope(msgspec.Struct):
-    image: msgspec.Raw
+class _Account(msgspec.Struct):
+    account: dict[str, Any]
 
 
 _droplet = msgspec.json.Decoder(_Droplet).decode
 _size = msgspec.json.Decoder(_Size).decode
 _region = msgspec.json.Decoder(_Region).decode
-_image = msgspec.json.Decoder(_Image).decode
+_placed = msgspec.json.Decoder(_Placed).decode
 
 
-class DigitalOceanCompute(DigitalOceanBackend, ComputeBackend):
+class DigitalOceanCompute(Images, Volumes, Keys, Networks, Firewalls):
     """DigitalOcean's Droplets and what belongs to them."""
 
     features: ClassVar[dict[str, list[str]]] = {"create_node": ["ssh_key"]}
     options: ClassVar[Mapping[str, tuple[Option, ...]]] = {
-        "list_nodes": (Option("ex_tag_name", "str", "only Droplets with this tag"),),
-        "list_images": (
-            Option("ex_type", "str", "only 'distribution' or 'application' images"),
-            Option("ex_private", "bool", "only the account's own images"),
-        ),
+        "list_nodes": (Option("ex_tag_name", "str", "only Droplets with this plain tag"),),
         "create_node": (
             Option("ex_backups", "bool", "make backups of the Droplet"),
             Option("ex_ipv6", "bool", "give it an IPv6 address"),
@@ -138,91 +140,153 @@ class DigitalOceanCompute(DigitalOceanBackend, ComputeBackend):
             Option("ex_volumes", "list[str]", "ids of volumes to attach"),
             Option("ex_tags", "list[str]", "plain tags, besides those of `tags`"),
         ),
+        **Images.options,
+        **Volumes.options,
     }
 
     async def list_nodes(self, cursor: str | None, filter: Filter) -> Page[Node]:
         """List Droplets: GET /v2/droplets."""
-        answer = await self.page(cursor, "/droplets", _Droplets, _node_params(filter))
-        return _page([_node(raw) for raw in answer.droplets], answer.links)
+        answer = await self.api.page(cursor, "/droplets", _Droplets, _node_params(filter))
+        read = _NodeReader()
+        place = filter.location
+        nodes = [
+            read.node(raw)
+            for raw in answer.droplets
+            if place is None or _placed(raw).region.slug == place.id
+        ]
+        return Page(nodes, answer.next)
 
     async def get_node(self, node_id: str) -> Node:
         """Fetch a Droplet: GET /v2/droplets/{id}."""
-        answer = await self.call("GET", f"/droplets/{quote(node_id)}", _DropletEnvelope)
-        return _node(answer.droplet)
+        answer = await self.api.call("GET", f"/droplets/{quote(node_id)}", _OneDroplet)
+        return _NodeReader().node(answer.droplet)
 
     async def create_node(self, spec: NodeSpec) -> Node:
-        """Create a Droplet: POST /v2/droplets."""
-        answer = await self.call("POST", "/droplets", _DropletEnvelope, json=self._droplet(spec))
-        return _node(answer.droplet)
+        """Create a Droplet: POST /v2/droplets.
+
+        Raises:
+            KeyPairDoesNotExistError: The account has no key of the name in `key_pair`.
+        """
+        body = self._droplet_body(spec)
+        if spec.key_pair is not None:
+            key = await self.get_key_pair(spec.key_pair)
+            body["ssh_keys"] = [*body.get("ssh_keys", ()), key.fingerprint]
+        answer = await self.api.call("POST", "/droplets", _OneDroplet, json=body)
+        return _NodeReader().node(answer.droplet)
 
     async def reboot_node(self, node: Node) -> None:
-        """Reboot a Droplet: POST /v2/droplets/{id}/actions."""
-        await self._act_on(node, "reboot")
+        """Reboot a Droplet and wait for it: POST /v2/droplets/{id}/actions."""
+        await self._act_on_node(node, type="reboot")
 
     async def start_node(self, node: Node) -> None:
-        """Power a Droplet on: POST /v2/droplets/{id}/actions."""
-        await self._act_on(node, "power_on")
+        """Power a Droplet on and wait for it: POST /v2/droplets/{id}/actions."""
+        await self._act_on_node(node, type="power_on")
 
     async def stop_node(self, node: Node) -> None:
-        """Power a Droplet off: POST /v2/droplets/{id}/actions."""
-        await self._act_on(node, "power_off")
+        """Power a Droplet off and wait for it: POST /v2/droplets/{id}/actions."""
+        await self._act_on_node(node, type="power_off")
 
     async def destroy_node(self, node: Node) -> None:
         """Destroy a Droplet: DELETE /v2/droplets/{id}."""
-        await self.call_only("DELETE", f"/droplets/{quote(node.id)}")
+        await self.api.send("DELETE", f"/droplets/{quote(node.id)}")
+
+    async def rename_node(self, node: Node, name: str) -> Node:
+        """Rename a Droplet and wait for it: POST /v2/droplets/{id}/actions."""
+        await self._act_on_node(node, type="rename", name=name)
+        return await self.get_node(node.id)
 
     async def list_sizes(self, cursor: str | None, location: NodeLocation | None) -> Page[NodeSize]:
-        """List sizes: GET /v2/sizes."""
-        answer = await self.page(cursor, "/sizes", _Sizes)
+        """List sizes that can be had: GET /v2/sizes."""
+        answer = await self.api.page(cursor, "/sizes", _Sizes)
         sizes = [(_size(raw), raw) for raw in answer.sizes]
         wanted = [
             _node_size(size, raw)
             for size, raw in sizes
             if size.available and (location is None or location.id in size.regions)
         ]
-        return _page(wanted, answer.links)
+        return Page(wanted, answer.next)
 
     async def list_locations(self, cursor: str | None) -> Page[NodeLocation]:
         """List regions that take new Droplets: GET /v2/regions."""
-        answer = await self.page(cursor, "/regions", _Regions)
+        answer = await self.api.page(cursor, "/regions", _Regions)
         regions = [(_region(raw), raw) for raw in answer.regions]
         found = [_location(region, raw) for region, raw in regions if region.available]
-        return _page(found, answer.links)
+        return Page(found, answer.next)
 
-    async def list_images(
-        self, cursor: str | None, location: NodeLocation | None, filter: Filter
-    ) -> Page[NodeImage]:
-        """List images: GET /v2/images."""
-        answer = await self.page(cursor, "/images", _Images, _image_params(filter))
-        found = [_node_image(raw) for raw in answer.images]
-        usable = [one for one in found if location is None or location.id in one.extra["regions"]]
-        return _page(usable, answer.links)
+    async def shutdown_node(self, node: Node) -> None:
+        """Ask a Droplet's system to shut down, and wait: POST /v2/droplets/{id}/actions.
 
-    async def get_image(self, image_id: str) -> NodeImage:
-        """Fetch an image by id or slug: GET /v2/images/{id}."""
-        answer = await self.call("GET", f"/images/{quote(image_id)}", _ImageEnvelope)
-        return _node_image(answer.image)
+        Raises:
+            ConflictError: The system did not shut down; `stop_node` cuts the power.
+        """
+        await self._act_on_node(node, type="shutdown")
 
-    async def _act_on(self, node: Node, kind: str) -> None:
-        await self.act(f"/droplets/{quote(node.id)}/actions", {"type": kind}, wait=True)
+    async def resize_node(self, node: Node, size: NodeSize, disk: bool = False) -> Node:
+        """Give a stopped Droplet another size and wait for it: POST /v2/droplets/{id}/actions.
 
-    def _droplet(self, spec: NodeSpec) -> dict[str, Any]:
+        Args:
+            node: The Droplet; it must be off.
+            size: The new size.
+            disk: Whether its disk grows, too; it can never shrink again.
+
+        Raises:
+            ConflictError: The Droplet is on.
+        """
+        await self._act_on_node(node, type="resize", size=size.id, disk=disk)
+        return await self.get_node(node.id)
+
+    async def rebuild_node(self, node: Node, image: NodeImage | None = None) -> Node:
+        """Install a Droplet anew and wait for it: POST /v2/droplets/{id}/actions.
+
+        Everything on its disk is lost; its addresses stay.
+
+        Args:
+            node: The Droplet.
+            image: The image; None for the one that it was made from.
+
+        Raises:
+            InvalidRequestError: Neither names an image.
+        """
+        chosen = image or node.image
+        if chosen is None:
+            raise InvalidRequestError("the Droplet's own image is gone: name another one")
+        await self._act_on_node(node, type="rebuild", image=image_key(chosen))
+        return await self.get_node(node.id)
+
+    async def list_node_actions(self, node: Node) -> list[Action]:
+        """List what was done with a Droplet, newest first: GET /v2/droplets/{id}/actions."""
+        path = f"/droplets/{quote(node.id)}/actions"
+
+        async def fetch(cursor: str | None) -> Page[Action]:
+            answer = await self.api.page(cursor, path, _Actions)
+            return Page(answer.actions, answer.next)
+
+        return await all_pages(fetch, self.connection.limits)
+
+    async def get_action(self, action_id: int) -> Action:
+        """Fetch an action: GET /v2/actions/{id}."""
+        return await self.api.get_action(action_id)
+
+    async def get_account(self) -> dict[str, Any]:
+        """Fetch the account with its limits: GET /v2/account."""
+        return (await self.api.call("GET", "/account", _Account)).account
+
+    async def _act_on_node(self, node: Node, **action: Any) -> None:
+        await self.api.act(f"/droplets/{quote(node.id)}/actions", action)
+
+    def _droplet_body(self, spec: NodeSpec) -> dict[str, Any]:
         """Make the body that asks for a Droplet."""
-        if spec.security_groups:
-            raise InvalidRequestError(
-                "DigitalOcean's firewalls apply to tags or to Droplets that exist: "
-                "add the Droplet to the firewall afterwards"
-            )
+        _check_spec(spec)
         options = spec.options
         body: dict[str, Any] = {
             "name": spec.name,
             "region": self.region_of(spec.location),
             "size": spec.size.id,
-            "image": _image_key(spec.image.id),
-            "ssh_keys": [*options.get("ex_ssh_key_ids", ()), *_keys(spec)],
-            "tags": [*_words(spec.tags), *options.get("ex_tags", ())],
+            "image": image_key(spec.image),
+            "ssh_keys": [*options.get("ex_ssh_key_ids", ()), *_fingerprints(spec)],
+            "tags": [*words_of(spec.tags), *options.get("ex_tags", ())],
             "user_data": spec.user_data,
-            "vpc_uuid": spec.network.id if isinstance(spec.network, Network) else None,
+            "vpc_uuid": spec.network.id if spec.network else None,
             "backups": options.get("ex_backups"),
             "ipv6": options.get("ex_ipv6"),
             "monitoring": options.get("ex_monitoring"),
@@ -231,63 +295,94 @@ class DigitalOceanCompute(DigitalOceanBackend, ComputeBackend):
         return {name: value for name, value in body.items() if value not in (None, [])}
 
 
-def _page(items: Sequence[Any], links: Links | None) -> Page[Any]:
-    return Page(items, links.pages.next if links and links.pages else None)
+def _check_spec(spec: NodeSpec) -> None:
+    """Refuse what one request cannot make."""
+    if spec.security_groups:
+        raise UnsupportedOperationError(
+            "DigitalOcean's firewalls take Droplets that exist: create the node, then call "
+            "ex_add_nodes_to_security_group(group, [node])"
+        )
+    if isinstance(spec.auth, NodeAuthPassword):
+        raise UnsupportedOperationError("DigitalOcean sets no passwords: pass key_pair=")
+    if isinstance(spec.network, Subnet):
+        raise UnsupportedOperationError("DigitalOcean's networks have no subnets: pass a network")
+
+
+def _fingerprints(spec: NodeSpec) -> list[str]:
+    """Name a public key by its MD5 fingerprint, as DigitalOcean does the keys that it knows."""
+    if not isinstance(spec.auth, NodeAuthSSHKey):
+        return []
+    try:
+        blob = base64.b64decode(spec.auth.pubkey.split()[1], validate=True)
+    except (IndexError, binascii.Error, ValueError) as error:
+        raise InvalidRequestError("auth is not a public key in OpenSSH's format") from error
+    return [hashlib.md5(blob, usedforsecurity=False).digest().hex(":")]
 
 
 def _node_params(filter: Filter) -> list[tuple[str, str]]:
     """Ask for less where the API can: it filters by one tag or by name, not by both."""
-    tag = filter.options.get("ex_tag_name") or next(iter(_words(filter.tags)), None)
+    tag = filter.options.get("ex_tag_name") or next(iter(words_of(filter.tags)), None)
     if tag is not None:
         return [("tag_name", tag)]
     return [("name", filter.name)] if filter.name is not None else []
 
 
-def _image_params(filter: Filter) -> list[tuple[str, str]]:
-    params = [("type", filter.options["ex_type"])] if "ex_type" in filter.options else []
-    return [*params, ("private", "true")] if filter.options.get("ex_private") else params
+class _NodeReader:
+    """Makes nodes of the Droplets of one answer.
 
+    They mostly share a few sizes, images and sets of tags: each is read once and then found again
+    by its text.
+    """
 
-def _keys(spec: NodeSpec) -> list[str]:
-    if isinstance(spec.auth, NodeAuthSSHKey):
-        raise InvalidRequestError(
-            "DigitalOcean takes keys that it knows: import the key, then pass key_pair="
+    __slots__ = ("_images", "_sizes", "_tags_of")
+
+    def __init__(self) -> None:
+        self._sizes: dict[bytes, NodeSize] = {}
+        self._images: dict[bytes, NodeImage] = {}
+        self._tags_of: dict[tuple[str, ...], dict[str, str]] = {}
+
+    def node(self, raw: msgspec.Raw) -> Node:
+        data = _droplet(raw)
+        public: list[str] = []
+        private: list[str] = []
+        for address in (*data.networks.v4, *data.networks.v6):
+            (public if address.type == "public" else private).append(address.ip_address)
+        return Node(
+            str(data.id),
+            data.name,
+            _STATES.get(data.status, NodeState.UNKNOWN),
+            public,
+            private,
+            self._size(data.size),
+            self._image(data.image),
+            extra_of(raw),
+            data.created_at,
+            self._tags(data.tags),
         )
-    return [spec.key_pair] if spec.key_pair else []
+
+    def _size(self, raw: msgspec.Raw) -> NodeSize:
+        text = bytes(raw)
+        size = self._sizes.get(text)
+        if size is None:
+            size = self._sizes[text] = _node_size(_size(raw), raw)
+        return size
+
+    def _image(self, raw: msgspec.Raw) -> NodeImage | None:
+        text = bytes(raw)
+        image = self._images.get(text)
+        if image is None and raw != _NULL:
+            image = self._images[text] = image_of(raw)
+        return image
+
+    def _tags(self, words: list[str]) -> dict[str, str]:
+        key = tuple(words)
+        tags = self._tags_of.get(key)
+        if tags is None:
+            tags = self._tags_of[key] = tags_of(words)
+        return tags.copy()
 
 
-def _words(tags: Mapping[str, str]) -> list[str]:
-    """Write tags as DigitalOcean's plain words: ``key:value``, or the key alone."""
-    return [f"{key}:{value}" if value else key for key, value in tags.items()]
-
-
-def _tags(words: Sequence[str]) -> dict[str, str]:
-    return {key: value for key, _, value in (word.partition(":") for word in words)}
-
-
-def _image_key(image_id: str) -> int | str:
-    """Private images have numbers, public ones have slugs as well."""
-    return int(image_id) if image_id.isdigit() else image_id
-
-
-def _node(raw: msgspec.Raw) -> Node:
-    data = _droplet(raw)
-    addresses = [*data.networks.v4, *data.networks.v6]
-    return Node(
-        str(data.id),
-        data.name,
-        _STATES.get(data.status, NodeState.UNKNOWN),
-        [address.ip_address for address in addresses if address.type == "public"],
-        [address.ip_address for address in addresses if address.type != "public"],
-        _node_size(data.size, None),
-        None if data.image is None else _image_of(data.image, {}),
-        lazy_extra(partial(extra_of, raw)),
-        data.created_at,
-        _tags(data.tags),
-    )
-
-
-def _node_size(size: _Size, raw: msgspec.Raw | None) -> NodeSize:
+def _node_size(size: _Size, raw: msgspec.Raw) -> NodeSize:
     return NodeSize(
         id=size.slug,
         name=size.slug,
@@ -295,18 +390,10 @@ def _node_size(size: _Size, raw: msgspec.Raw | None) -> NodeSize:
         disk=size.disk,
         bandwidth=int(size.transfer * 1000) or None,
         price=size.price_hourly,
-        extra={} if raw is None else lazy_extra(partial(extra_of, raw)),
+        extra=extra_of(raw),
         vcpus=size.vcpus or None,
     )
 
 
 def _location(region: _Region, raw: msgspec.Raw) -> NodeLocation:
-    return NodeLocation(region.slug, region.name, "", lazy_extra(partial(extra_of, raw)))
-
-
-def _node_image(raw: msgspec.Raw) -> NodeImage:
-    return _image_of(_image(raw), lazy_extra(partial(extra_of, raw)))
-
-
-def _image_of(image: _Image, extra: dict[str, Any]) -> NodeImage:
-    return NodeImage(image.slug or str(image.id), image.name, extra)
+    return NodeLocation(region.slug, region.name, "", extra_of(raw))

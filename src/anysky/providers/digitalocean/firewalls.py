@@ -1,0 +1,196 @@
+"""Cloud firewalls, which are the standard API's security groups.
+
+Vendor's reference: https://docs.digitalocean.com/reference/api/digitalocean/#tag/Firewalls
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from anysky.backend.compute import ComputeBackend
+from anysky.errors import InvalidRequestError, UnsupportedOperationError
+from anysky.model.compute import Filter, Network, Node, SecurityGroup, SecurityGroupRule
+from anysky.paging import Page
+from anysky.transport.base import quote
+from anysky.wire.rest import extra_of
+
+from .api import DigitalOceanBackend, Listing, number_of
+
+__all__ = ["Firewalls"]
+
+_ALL_PORTS = "0"
+_PROTOCOLS = ("tcp", "udp", "icmp")
+# Direction: the list that its rules stand in, and what the other end is called there.
+_DIRECTIONS: Mapping[str, tuple[str, str]] = {
+    "ingress": ("inbound_rules", "sources"),
+    "egress": ("outbound_rules", "destinations"),
+}
+
+
+class _Peers(msgspec.Struct):
+    addresses: list[str] = []
+
+
+class _Rule(msgspec.Struct):
+    protocol: str
+    ports: str = _ALL_PORTS
+    sources: _Peers | None = None
+    destinations: _Peers | None = None
+
+
+class _Firewall(msgspec.Struct):
+    id: str
+    name: str
+    inbound_rules: list[_Rule] | None = None
+    outbound_rules: list[_Rule] | None = None
+
+
+class _Firewalls(Listing, kw_only=True):
+    firewalls: list[msgspec.Raw]
+
+
+class _OneFirewall(msgspec.Struct):
+    firewall: msgspec.Raw
+
+
+_firewall = msgspec.json.Decoder(_Firewall).decode
+
+
+class Firewalls(DigitalOceanBackend, ComputeBackend):
+    """Firewalls; each applies to the Droplets that are added to it, and to tags.
+
+    Tags, Droplets and load balancers at the other end of a rule have no counterpart in the
+    standard API; they stand in the group's `extra`.
+    """
+
+    async def list_security_groups(
+        self,
+        cursor: str | None,
+        filter: Filter,  # noqa: ARG002 - the API cannot filter them
+    ) -> Page[SecurityGroup]:
+        """List firewalls: GET /v2/firewalls."""
+        answer = await self.api.page(cursor, "/firewalls", _Firewalls)
+        return Page([_security_group(raw) for raw in answer.firewalls], answer.next)
+
+    async def create_security_group(
+        self,
+        name: str,
+        description: str,
+        network: Network | None,
+        rules: Sequence[SecurityGroupRule],
+        tags: dict[str, str],
+    ) -> SecurityGroup:
+        """Create a firewall with at least one rule: POST /v2/firewalls."""
+        for what, given in (("description", description), ("network", network), ("tags", tags)):
+            if given:
+                raise UnsupportedOperationError(f"DigitalOcean's firewalls have no {what}")
+        if not rules:
+            raise InvalidRequestError("DigitalOcean's firewalls need at least one rule")
+        body = {"name": name, **_rules_body(rules)}
+        answer = await self.api.call("POST", "/firewalls", _OneFirewall, json=body)
+        return _security_group(answer.firewall)
+
+    async def delete_security_group(self, group: SecurityGroup) -> None:
+        """Delete a firewall: DELETE /v2/firewalls/{id}."""
+        await self.api.send("DELETE", _path(group))
+
+    async def add_security_group_rule(self, group: SecurityGroup, rule: SecurityGroupRule) -> None:
+        """Add a rule to a firewall: POST /v2/firewalls/{id}/rules."""
+        await self.api.send(
+            "POST", f"{_path(group)}/rules", json=_rules_body([rule]), repeatable=True
+        )
+
+    async def remove_security_group_rule(
+        self, group: SecurityGroup, rule: SecurityGroupRule
+    ) -> None:
+        """Take a rule away from a firewall: DELETE /v2/firewalls/{id}/rules."""
+        await self.api.send("DELETE", f"{_path(group)}/rules", json=_rules_body([rule]))
+
+    async def add_nodes_to_security_group(
+        self, group: SecurityGroup, nodes: Sequence[Node]
+    ) -> None:
+        """Let a firewall apply to Droplets: POST /v2/firewalls/{id}/droplets."""
+        await self.api.send(
+            "POST", f"{_path(group)}/droplets", json=_members_body(nodes), repeatable=True
+        )
+
+    async def remove_nodes_from_security_group(
+        self, group: SecurityGroup, nodes: Sequence[Node]
+    ) -> None:
+        """Let a firewall not apply to Droplets any more: DELETE /v2/firewalls/{id}/droplets."""
+        await self.api.send("DELETE", f"{_path(group)}/droplets", json=_members_body(nodes))
+
+
+def _path(group: SecurityGroup) -> str:
+    return f"/firewalls/{quote(group.id)}"
+
+
+def _members_body(nodes: Sequence[Node]) -> dict[str, Any]:
+    return {"droplet_ids": [number_of(node.id, "Droplet") for node in nodes]}
+
+
+def _rules_body(rules: Sequence[SecurityGroupRule]) -> dict[str, Any]:
+    body: dict[str, list[dict[str, Any]]] = {}
+    for rule in rules:
+        _check(rule)
+        key, peers = _DIRECTIONS[rule.direction]
+        body.setdefault(key, []).append(
+            {
+                "protocol": rule.protocol,
+                "ports": _ports(rule),
+                peers: {"addresses": list(rule.cidrs)},
+            }
+        )
+    return body
+
+
+def _check(rule: SecurityGroupRule) -> None:
+    """Refuse a rule that a firewall would hold otherwise than it says."""
+    if rule.direction not in _DIRECTIONS:
+        raise InvalidRequestError(
+            f"direction is {' or '.join(map(repr, _DIRECTIONS))}, not {rule.direction!r}"
+        )
+    if rule.protocol not in _PROTOCOLS:
+        raise UnsupportedOperationError(
+            f"DigitalOcean's firewalls have rules for {', '.join(_PROTOCOLS)}, "
+            f"not for {rule.protocol!r}: make one rule for each"
+        )
+    if rule.group_ids or rule.description:
+        raise UnsupportedOperationError(
+            "rules of DigitalOcean's firewalls have no groups at the other end and no description"
+        )
+    if not rule.cidrs:
+        raise InvalidRequestError("a rule needs cidrs; '0.0.0.0/0' and '::/0' are everywhere")
+
+
+def _ports(rule: SecurityGroupRule) -> str:
+    first, last = rule.from_port, rule.to_port
+    if first is None:
+        return _ALL_PORTS
+    return str(first) if last in (None, first) else f"{first}-{last}"
+
+
+def _security_group(raw: msgspec.Raw) -> SecurityGroup:
+    data = _firewall(raw)
+    rules = (
+        *_rules("ingress", data.inbound_rules or ()),
+        *_rules("egress", data.outbound_rules or ()),
+    )
+    return SecurityGroup(data.id, data.name, "", rules, extra=extra_of(raw))
+
+
+def _rules(direction: str, rules: Sequence[_Rule]) -> Iterator[SecurityGroupRule]:
+    for rule in rules:
+        peers = rule.sources or rule.destinations or _Peers()
+        first, last = _port_range(rule.ports)
+        yield SecurityGroupRule(direction, rule.protocol, first, last, tuple(peers.addresses))
+
+
+def _port_range(ports: str) -> tuple[int | None, int | None]:
+    if ports in (_ALL_PORTS, "all", ""):
+        return None, None
+    first, _, last = ports.partition("-")
+    return int(first), int(last or first)

@@ -1,0 +1,154 @@
+"""Images, and snapshots of Droplets, which are images.
+
+Vendor's reference: https://docs.digitalocean.com/reference/api/digitalocean/#tag/Images
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import msgspec
+
+from anysky.backend.base import Option
+from anysky.backend.compute import ComputeBackend
+from anysky.errors import NotFoundError, UnsupportedOperationError
+from anysky.model.compute import Filter, Node, NodeImage, NodeLocation
+from anysky.paging import Page
+from anysky.transport.base import quote
+from anysky.waiting import all_pages
+from anysky.wire.rest import extra_of
+
+from .api import DigitalOceanBackend, Listing
+
+__all__ = ["Images", "image_key", "image_of"]
+
+_PARAMS: Mapping[str, str] = {"ex_type": "type", "ex_tag_name": "tag_name"}
+
+
+class _Image(msgspec.Struct):
+    id: int
+    name: str | None = None
+    slug: str | None = None
+
+
+class _Placed(msgspec.Struct):
+    regions: list[str] = []
+
+
+class _Images(Listing, kw_only=True):
+    images: list[msgspec.Raw]
+
+
+class _OneImage(msgspec.Struct):
+    image: msgspec.Raw
+
+
+class _Snapshot(msgspec.Struct):
+    id: int
+    name: str | None = None
+
+
+class _Snapshots(Listing, kw_only=True):
+    snapshots: list[_Snapshot]
+
+
+_image = msgspec.json.Decoder(_Image).decode
+_placed = msgspec.json.Decoder(_Placed).decode
+
+
+class Images(DigitalOceanBackend, ComputeBackend):
+    """Images; one is known by its slug if it has one, else by its number."""
+
+    options: ClassVar[Mapping[str, tuple[Option, ...]]] = {
+        "list_images": (
+            Option("ex_type", "str", "only 'distribution' or 'application' images"),
+            Option("ex_private", "bool", "only the account's own images"),
+            Option("ex_tag_name", "str", "only the account's images with this tag"),
+        ),
+    }
+
+    async def list_images(
+        self, cursor: str | None, location: NodeLocation | None, filter: Filter
+    ) -> Page[NodeImage]:
+        """List images: GET /v2/images."""
+        answer = await self.api.page(cursor, "/images", _Images, _image_params(filter))
+        usable = [
+            image_of(raw)
+            for raw in answer.images
+            if location is None or location.id in _placed(raw).regions
+        ]
+        return Page(usable, answer.next)
+
+    async def get_image(self, image_id: str) -> NodeImage:
+        """Fetch an image by number or slug: GET /v2/images/{id}."""
+        answer = await self.api.call("GET", f"/images/{quote(image_id)}", _OneImage)
+        return image_of(answer.image)
+
+    async def create_image(self, node: Node, name: str, description: str | None) -> NodeImage:
+        """Make a snapshot of a Droplet and wait for it: POST /v2/droplets/{id}/actions.
+
+        The action does not tell the image, so it is looked up among the Droplet's snapshots.
+        """
+        _refuse_description(description)
+        path = f"/droplets/{quote(node.id)}"
+        await self.api.act(f"{path}/actions", {"type": "snapshot", "name": name})
+
+        async def fetch(cursor: str | None) -> Page[_Snapshot]:
+            answer = await self.api.page(cursor, f"{path}/snapshots", _Snapshots)
+            return Page(answer.snapshots, answer.next)
+
+        found = await all_pages(fetch, self.connection.limits)
+        numbers = [snapshot.id for snapshot in found if snapshot.name == name]
+        if not numbers:
+            raise NotFoundError(f"the Droplet has no snapshot {name!r} although it was just made")
+        return await self.get_image(str(max(numbers)))
+
+    async def delete_image(self, image: NodeImage) -> None:
+        """Delete an image of the account: DELETE /v2/images/{id}."""
+        await self.api.send("DELETE", f"/images/{quote(image.id)}")
+
+    async def copy_image(
+        self,
+        source_region: str,  # noqa: ARG002 - the API takes it from wherever it is
+        image: NodeImage,
+        name: str,
+        description: str | None,
+    ) -> NodeImage:
+        """Bring an image to the driver's region and wait: POST /v2/images/{id}/actions.
+
+        DigitalOcean makes no second image: the same one is then usable in both regions, so it
+        keeps its name, and `source_region` need not be known.
+        """
+        _refuse_description(description)
+        if name and name != image.name:
+            raise UnsupportedOperationError(
+                "DigitalOcean adds a region to the same image, which keeps its name: "
+                f"pass name={image.name!r}"
+            )
+        region = self.region_of(None)
+        await self.api.act(
+            f"/images/{quote(image.id)}/actions", {"type": "transfer", "region": region}
+        )
+        return await self.get_image(image.id)
+
+
+def image_of(raw: msgspec.Raw) -> NodeImage:
+    """Make an image from what the API says of it."""
+    data = _image(raw)
+    return NodeImage(data.slug or str(data.id), data.name, extra_of(raw))
+
+
+def image_key(image: NodeImage) -> int | str:
+    """Name an image in a request: a number as such, else its slug."""
+    return int(image.id) if image.id.isascii() and image.id.isdecimal() else image.id
+
+
+def _image_params(filter: Filter) -> list[tuple[str, str]]:
+    given = [(_PARAMS[key], value) for key, value in filter.options.items() if key in _PARAMS]
+    return [*given, ("private", "true")] if filter.options.get("ex_private") else given
+
+
+def _refuse_description(description: str | None) -> None:
+    if description:
+        raise UnsupportedOperationError("DigitalOcean's snapshots take no description")
