@@ -106,6 +106,10 @@ class _Zones(xml.Record, root="DescribeAvailabilityZonesResponse"):
     names: list[str] = xml.texts("availabilityZoneInfo/item/zoneName")
 
 
+class _Attachments(xml.Record, root="DescribeVolumesResponse"):
+    nodes: list[str] = xml.texts("volumeSet/item/attachmentSet/item/instanceId")
+
+
 class _Devices(xml.Record, root="DescribeInstancesResponse"):
     names: list[str] = xml.texts(
         "reservationSet/item/instancesSet/item/blockDeviceMapping/item/deviceName"
@@ -154,9 +158,18 @@ class EC2Volumes(EC2Backend):
         }
         await self.act("AttachVolume", parameters)
 
-    async def detach_volume(self, volume: StorageVolume) -> None:
-        """Detach a volume: DetachVolume."""
-        await self.act("DetachVolume", {"VolumeId": volume.id})
+    async def detach_volume(self, volume: StorageVolume, node: Node | str | None = None) -> None:
+        """Detach a volume: DescribeVolumes, DetachVolume.
+
+        Args:
+            volume: The volume.
+            node: The node, for a volume that is attached to several.
+
+        Raises:
+            ConflictError: It is attached to nothing, or to several nodes and none is given.
+        """
+        instance = await self._user_of(volume) if node is None else id_of(node)
+        await self.act("DetachVolume", {"VolumeId": volume.id, "InstanceId": instance})
 
     async def destroy_volume(self, volume: StorageVolume) -> None:
         """Delete a volume: DeleteVolume."""
@@ -206,6 +219,14 @@ class EC2Volumes(EC2Backend):
     ) -> Page[VolumeSnapshot]:
         answer = await self.page(cursor, "DescribeSnapshots", parameters, _Snapshots)
         return Page([_snapshot(one) for one in answer.snapshots], answer.next_token or None)
+
+    async def _user_of(self, volume: StorageVolume) -> str:
+        """Return the node that a volume is attached to; the attachment may be newer than it."""
+        answer = await self.call("DescribeVolumes", {"VolumeId": [volume.id]}, _Attachments)
+        if len(answer.nodes) != 1:
+            nodes = ", ".join(answer.nodes) or "no node"
+            raise ConflictError(f"the volume {volume.id} is attached to {nodes}")
+        return answer.nodes[0]
 
     async def _zone(self, location: NodeLocation | None) -> str:
         if location is not None:
