@@ -72,6 +72,7 @@ __all__ = [
 ]
 
 _BODY_LIMIT = 4096
+_SHORTEST_SECRET = 6  # a shorter one occurs by chance, and taking it out would spoil the message
 
 
 class CloudError(Exception):
@@ -144,8 +145,13 @@ class CloudError(Exception):
             yield f"request {self.request_id}"
 
     def redact(self, secrets: Iterable[str]) -> None:
-        """Take the given secret values out of the message, the body and the headers."""
-        for secret in filter(None, secrets):
+        """Take the given secret values out of the message, the body and the headers.
+
+        Values of fewer than six characters stay: they occur by chance.
+        """
+        for secret in secrets:
+            if len(secret) < _SHORTEST_SECRET:
+                continue
             self.message = self.message.replace(secret, "***")
             self.body = self.body.replace(secret.encode(), b"***")
             self.code = self.code.replace(secret, "***")
