@@ -1,0 +1,90 @@
+"""What a suite needs to know of the server it is run against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["ComputeSetup", "DNSSetup", "Setup", "StorageSetup"]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the cases of every service need.
+
+    Attributes:
+        settings: Arguments of the driver's class by name: credentials, endpoint, region …
+        reset: Empties the server; called before each API's turn. None leaves it as it is, which
+            is right for a real cloud: every case removes what it made.
+        interval: Seconds between two looks at something that takes time.
+        patience: Seconds after which waiting is given up.
+        fill: Makes so many more of what an operation lists, for the cases of page borders:
+            ``fill("list_nodes", 200)``. Needed with ``cases(…, pages=…)``, like `reset`.
+        link: Lets the server's next answer to a list be a page that links to a URL:
+            ``link("list_nodes", "http://…")``. Needed with ``cases(…, links=…)``.
+    """
+
+    settings: Mapping[str, Any]
+    reset: Callable[[], None] | None = field(default=None, kw_only=True)
+    interval: float = field(default=0.0, kw_only=True)
+    patience: float = field(default=30.0, kw_only=True)
+    fill: Callable[[str, int], None] | None = field(default=None, kw_only=True)
+    link: Callable[[str, str], None] | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputeSetup(Setup):
+    """What the cases of compute may make.
+
+    Attributes:
+        size: Id of the size of nodes.
+        image: Id of the image of nodes.
+        location: Id of the region or zone, or None for the driver's own.
+        node_options: Further arguments of `create_node`.
+        volume_size: GB of a volume.
+        cidr: Address range of a network.
+        subnet_cidr: Address range of a subnet of it.
+        interface: Where `wait_until_running` looks for an address.
+    """
+
+    size: str
+    image: str
+    location: str | None = None
+    node_options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    volume_size: int = 10
+    cidr: str = "10.66.0.0/16"
+    subnet_cidr: str = "10.66.1.0/24"
+    interface: str = "public_ips"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageSetup(Setup):
+    """What the cases of storage may make.
+
+    Attributes:
+        odd_names: Names of objects, beyond letters and digits, that must come back as they are.
+    """
+
+    odd_names: tuple[str, ...] = (
+        "a folder/and a file.txt",
+        "plus+and&equals=question?hash#percent%20.txt",
+        "umlaut ü, 漢字, 🎈.txt",
+        "quote'double\"less<greater>.txt",
+        "tilde~star*bracket(1)[2]{3}!$,;:@.txt",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DNSSetup(Setup):
+    """What the cases of DNS may make.
+
+    Attributes:
+        domain: Domain below which zones are made; nobody is asked about it.
+        records: For types whose values a provider restricts: value and `extra` to try.
+    """
+
+    domain: str = "example.com"
+    records: Mapping[str, tuple[str, Mapping[str, Any]]] = field(
+        default_factory=dict[str, tuple[str, Mapping[str, Any]]]
+    )
