@@ -9,7 +9,7 @@ from contextvars import ContextVar
 
 from .errors import DeadlineExceededError
 
-__all__ = ["check", "deadline", "expires_at", "remaining"]
+__all__ = ["check", "deadline", "expires_at", "grace", "remaining"]
 
 _expires_at: ContextVar[float | None] = ContextVar("anysky_deadline", default=None)
 
@@ -30,6 +30,16 @@ def deadline(seconds: float | None) -> Generator[None]:
     end = time.monotonic() + seconds
     current = _expires_at.get()
     token = _expires_at.set(end if current is None else min(end, current))
+    try:
+        yield
+    finally:
+        _expires_at.reset(token)
+
+
+@contextlib.contextmanager
+def grace(seconds: float) -> Generator[None]:
+    """Give what must be cleaned up after a failure time of its own, whatever the call has left."""
+    token = _expires_at.set(time.monotonic() + seconds)
     try:
         yield
     finally:

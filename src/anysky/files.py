@@ -1,4 +1,4 @@
-"""Local files as sources and targets of objects."""
+"""Local files, bytes and iterators as sources of objects; local files as their targets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -16,47 +16,136 @@ from .model.storage import Object
 from .runtime.base import Runtime
 from .transport.base import Body, ByteStream
 
-__all__ = ["HashedBody", "file_body", "save", "stream_body"]
+__all__ = ["CheckedBody", "check_chunk_size", "download_object", "file_body", "stream_body"]
 
 _PIECE = 256 * 1024
+# Hashing more than this at once would hold up an event loop for longer than a hop to a thread.
+_LARGE = 1024 * 1024
+_MD5_DIGITS = 32
 
 
-class HashedBody:
-    """Counts the MD5 of what a body sends, to be compared with what the provider stored."""
+class CheckedBody:
+    """Watches over a source while it is uploaded.
 
-    def __init__(self, body: Body) -> None:
-        self._source = body
+    What it gives must be bytes, as many as it said, and end up at the provider as they are. What
+    fails in it is an `InvalidRequestError` and is not mistaken for a broken connection.
+
+    Args:
+        source: The content.
+        runtime: Hashes large pieces.
+        is_hashed: Whether the MD5 is compared with what the provider stored.
+
+    Attributes:
+        body: What to upload in place of the source.
+    """
+
+    def __init__(self, source: Body, runtime: Runtime, *, is_hashed: bool = True) -> None:
+        self._source = source
+        self._runtime = runtime
+        self._is_hashed = is_hashed
         self._digest = hashlib.md5(usedforsecurity=False)
-        self.body = Body(self._open, body.length, body.replayable)
+        self._failure: InvalidRequestError | None = None
+        self.body = Body(self._open, source.length, source.replayable)
 
-    def verify(self, stored: Object) -> None:
-        """Compare with the provider's digest, where that is an MD5 of the content.
+    async def upload_object(self, job: Coroutine[Any, Any, Object]) -> Object:
+        """Run what uploads `body`.
 
         Raises:
+            InvalidRequestError: The source failed.
             ObjectHashMismatchError: The provider has other bytes.
         """
+        try:
+            stored = await job
+        except CloudError as error:
+            if self._failure is not None and error is not self._failure:
+                raise self._failure from error
+            raise
+        if self._is_hashed:
+            self._verify(stored)
+        return stored
+
+    def _verify(self, stored: Object) -> None:
+        """Compare with the provider's digest, where that is an MD5 of the content."""
         theirs = (stored.hash or "").lower()
-        if len(theirs) == 32 and theirs != self._digest.hexdigest():  # noqa: PLR2004 - hex digits of an MD5
+        if len(theirs) == _MD5_DIGITS and theirs != self._digest.hexdigest():
             raise ObjectHashMismatchError(
                 f"{stored.name}: sent MD5 {self._digest.hexdigest()}, the provider has {theirs}"
             )
 
     def _open(self) -> Iterator[bytes] | AsyncIterator[bytes]:
         self._digest = hashlib.md5(usedforsecurity=False)
-        pieces = self._source.open()
-        return (
-            self._count_async(pieces) if isinstance(pieces, AsyncIterator) else self._count(pieces)
-        )
+        self._failure = None
+        try:
+            pieces = self._source.open()
+        except Exception as error:
+            raise self._failed(error) from error
+        return self._async(pieces) if isinstance(pieces, AsyncIterator) else self._plain(pieces)
 
-    def _count(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        for piece in pieces:
-            self._digest.update(piece)
-            yield piece
+    def _plain(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        count = 0
+        with contextlib.ExitStack() as stack:
+            if (close := getattr(pieces, "close", None)) is not None:
+                stack.callback(close)
+            try:
+                for piece in pieces:
+                    count = self._count(piece, count)
+                    if self._is_hashed:
+                        self._digest.update(piece)
+                    if piece:
+                        yield piece
+                self._check_end(count)
+            except Exception as error:
+                raise self._failed(error) from error
 
-    async def _count_async(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        async for piece in pieces:
+    async def _async(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        count = 0
+        async with contextlib.AsyncExitStack() as stack:
+            if (close := getattr(pieces, "aclose", None)) is not None:
+                stack.push_async_callback(close)
+            try:
+                async for piece in pieces:
+                    count = self._count(piece, count)
+                    if self._is_hashed:
+                        await self._hash(piece)
+                    if piece:
+                        yield piece
+                self._check_end(count)
+            except Exception as error:
+                raise self._failed(error) from error
+
+    async def _hash(self, piece: bytes) -> None:
+        if len(piece) > _LARGE:
+            await self._runtime.in_thread(partial(self._digest.update, piece))
+        else:
             self._digest.update(piece)
-            yield piece
+
+    def _count(self, piece: object, count: int) -> int:
+        if not isinstance(piece, bytes | bytearray | memoryview):
+            raise InvalidRequestError(
+                f"the content must come in bytes, not in {type(piece).__name__}"
+            )
+        count += len(cast("bytes", piece))
+        length = self._source.length
+        if length is not None and count > length:
+            raise InvalidRequestError(
+                f"the content is longer than its {length} bytes: did it change meanwhile?"
+            )
+        return count
+
+    def _check_end(self, count: int) -> None:
+        length = self._source.length
+        if length is not None and count < length:
+            raise InvalidRequestError(
+                f"the content ended after {count} of its {length} bytes: did it change meanwhile?"
+            )
+
+    def _failed(self, error: Exception) -> InvalidRequestError:
+        if isinstance(error, InvalidRequestError):
+            self._failure = error
+        else:
+            reason = str(error) or type(error).__name__
+            self._failure = InvalidRequestError(f"the content cannot be read: {reason}")
+        return self._failure
 
 
 def file_body(path: str | os.PathLike[str]) -> Body:
@@ -65,41 +154,96 @@ def file_body(path: str | os.PathLike[str]) -> Body:
     Raises:
         InvalidRequestError: The file cannot be read.
     """
-    place = Path(path).expanduser()
     try:
+        place = Path(path).expanduser()
         with place.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
-    except OSError as error:
-        raise InvalidRequestError(f"cannot read {place}: {error.strerror}") from error
-    return Body(lambda: _read_file(place), size, replayable=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InvalidRequestError(f"cannot read {os.fspath(path)!r}: {_reason(error)}") from error
+    return Body(partial(_read_path, place), size, replayable=True)
 
 
-def _read_file(path: Path) -> Iterator[bytes]:
+def _read_path(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            yield piece
+        yield from _read_file(file)
 
 
-def stream_body(source: Any) -> Body:
-    """Make a body of bytes, a file object, or an iterator of bytes, plain or async."""
+def _read_file(file: Any) -> Iterator[bytes]:
+    while piece := file.read(_PIECE):
+        yield piece
+
+
+def stream_body(source: Any, kind: Any) -> Body:
+    """Make a body of bytes, a file object, or an iterable of bytes.
+
+    Bytes and files that can be rewound have a length and can be sent twice.
+
+    Args:
+        source: The content.
+        kind: What is iterable in this API besides plain iterables.
+
+    Raises:
+        InvalidRequestError: It is none of these.
+    """
     if isinstance(source, bytes | bytearray | memoryview):
-        content = bytes(cast("bytes", source))
-        return Body(lambda: iter((content,)), len(content), replayable=True)
+        view = _view(cast("bytes", source))
+        return Body(partial(_slices, view), len(view), replayable=True)
     if hasattr(source, "read"):
-        return Body(lambda: iter(lambda: source.read(_PIECE), b""))
-    if hasattr(source, "__aiter__"):
-        return Body(source.__aiter__)
-    if hasattr(source, "__iter__"):
+        return _file_object_body(source)
+    if hasattr(source, "__iter__") and not isinstance(source, str):
         return Body(source.__iter__)
+    if hasattr(source, "__aiter__") and isinstance(source, kind):
+        return Body(cast("Any", source).__aiter__)
     raise InvalidRequestError(
         f"cannot upload from a {type(source).__name__}: give bytes, a file or an iterator"
     )
 
 
-async def save(
-    open_stream: Callable[[], Any],
+def _view(content: bytes) -> memoryview:
+    try:
+        return memoryview(content).cast("B")
+    except TypeError as error:
+        raise InvalidRequestError(f"cannot upload from this memoryview: {error}") from error
+
+
+def _slices(view: memoryview) -> Iterator[bytes]:
+    for start in range(0, len(view), _PIECE):
+        yield cast("bytes", view[start : start + _PIECE])
+
+
+def _file_object_body(file: Any) -> Body:
+    try:
+        start = file.tell()
+        length = file.seek(0, os.SEEK_END) - start
+        file.seek(start)
+    except (AttributeError, OSError, ValueError, TypeError):
+        return Body(partial(_read_file, file))  # a pipe, a socket, an answer of an HTTP library
+    return Body(partial(_reread, file, start), max(length, 0), replayable=True)
+
+
+def _reread(file: Any, start: int) -> Iterator[bytes]:
+    file.seek(start)
+    yield from _read_file(file)
+
+
+def check_chunk_size(size: int | None) -> int:
+    """Return how many bytes a piece of a stream has at the most.
+
+    Raises:
+        InvalidRequestError: There is no such piece.
+    """
+    if size is None:
+        return _PIECE
+    if size < 1:
+        raise InvalidRequestError(f"a piece cannot have {size} bytes")
+    return size
+
+
+async def download_object(
+    open_stream: Callable[[], Coroutine[Any, Any, ByteStream]],
     expected: int | None,
     destination: Path,
+    name: str,
     runtime: Runtime,
     *,
     overwrite: bool,
@@ -108,9 +252,10 @@ async def save(
     """Save a stream under a temporary name, check its size, then give it its name.
 
     Args:
-        open_stream: Coroutine function that opens the stream.
+        open_stream: Opens the stream.
         expected: Bytes that must come, or None.
-        destination: File to make.
+        destination: File to make, or a directory for a file named as the last part of `name`.
+        name: The object's name.
         runtime: Runs what blocks.
         overwrite: Whether a file that is there already is replaced.
         delete_on_failure: Whether what came before a failure is removed.
@@ -119,46 +264,86 @@ async def save(
         InvalidRequestError: The file exists, or cannot be written.
         ObjectHashMismatchError: More or fewer bytes came.
     """
-    if not overwrite and destination.exists():
-        raise InvalidRequestError(f"{destination} exists; pass overwrite_existing=True")
-    partial = destination.with_name(f".{destination.name}.{secrets.token_hex(4)}.part")
+    if destination.is_dir():
+        destination = destination / _last_part(name)
+    if not overwrite and os.path.lexists(destination):
+        raise _exists(destination)
+    part = destination.with_name(f".{destination.name[:200]}.{secrets.token_hex(4)}.part")
     try:
-        await _write(open_stream, expected, partial, destination, runtime)
-    except OSError as error:
+        file = await runtime.in_thread(partial(_create, part))
+        with file:
+            await _fill(open_stream, expected, file, runtime)
+        await runtime.in_thread(partial(_publish, part, destination, overwrite))
+    except (OSError, ValueError) as error:
         if isinstance(error, CloudError):
             raise
-        raise InvalidRequestError(f"cannot write {destination}: {error.strerror}") from error
+        raise InvalidRequestError(f"cannot write {destination}: {_reason(error)}") from error
     finally:
         if delete_on_failure:
-            with contextlib.suppress(OSError):
-                partial.unlink()
+            with contextlib.suppress(OSError, ValueError):
+                part.unlink()
 
 
-async def _write(
-    open_stream: Callable[[], Any],
+def _last_part(name: str) -> str:
+    """Return a file name for an object; names that lead elsewhere are refused, not changed."""
+    last = name.rpartition("/")[2]
+    separators = {os.sep, os.altsep} - {None}
+    if last in ("", ".", "..") or "\0" in last or any(one in last for one in separators if one):
+        raise InvalidRequestError(
+            f"the object {name[:200]!r} gives no name for a file: pass one as destination_path"
+        )
+    return last
+
+
+def _exists(destination: Path) -> InvalidRequestError:
+    return InvalidRequestError(f"{destination} exists; pass overwrite_existing=True")
+
+
+def _create(part: Path) -> Any:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(part, flags, 0o666), "wb", buffering=0)
+
+
+async def _fill(
+    open_stream: Callable[[], Coroutine[Any, Any, ByteStream]],
     expected: int | None,
-    partial: Path,
-    destination: Path,
+    file: Any,
     runtime: Runtime,
 ) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-    descriptor = os.open(partial, flags, 0o666)
-    with os.fdopen(descriptor, "wb") as file:
-        stream: ByteStream = await open_stream()
-        try:
-            size = await _pump(stream, file, runtime)
-        finally:
-            await stream.close()
-        if expected is not None and size != expected:
-            raise ObjectHashMismatchError(f"{size} bytes came in place of {expected}")
-        file.flush()
-        await runtime.in_thread(lambda: os.fsync(descriptor))
-    partial.replace(destination)
-
-
-async def _pump(stream: ByteStream, file: Any, runtime: Runtime) -> int:
+    stream = await open_stream()
     size = 0
-    while piece := await stream.read(_PIECE):
-        await runtime.in_thread(partial(file.write, piece))
-        size += len(piece)
-    return size
+    try:
+        while piece := await stream.read(_PIECE):
+            await runtime.in_thread(partial(_write_all, file, piece))
+            size += len(piece)
+    finally:
+        await stream.close()
+    if expected is not None and size != expected:
+        raise ObjectHashMismatchError(f"{size} bytes came in place of {expected}")
+    await runtime.in_thread(partial(os.fsync, file.fileno()))
+
+
+def _write_all(file: Any, piece: bytes) -> None:
+    view = memoryview(piece)
+    while view:
+        view = view[file.write(view) :]
+
+
+def _publish(part: Path, destination: Path, overwrite: bool) -> None:
+    """Give a complete file its name, over nothing that somebody else put there meanwhile."""
+    if overwrite:
+        part.replace(destination)
+        return
+    try:
+        os.link(part, destination)
+    except FileExistsError:
+        raise _exists(destination) from None
+    except OSError:  # a file system without hard links
+        part.rename(destination)
+    else:
+        part.unlink()
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

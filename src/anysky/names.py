@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-__all__ = ["FOLDERS", "ComputeProvider", "DNSProvider", "DriverType", "Provider", "StorageProvider"]
+__all__ = ["ComputeProvider", "DNSProvider", "DriverType", "FOLDERS", "Provider", "StorageProvider"]
 
 
 class DriverType(StrEnum):
@@ -30,6 +30,25 @@ class StorageProvider(StrEnum):
 
     AWS = "aws"
     S3 = "s3"
+    S3_AP_NORTHEAST = "s3_ap_northeast"
+    S3_AP_NORTHEAST1 = "s3_ap_northeast_1"
+    S3_AP_NORTHEAST2 = "s3_ap_northeast_2"
+    S3_AP_SOUTH = "s3_ap_south"
+    S3_AP_SOUTHEAST = "s3_ap_southeast"
+    S3_AP_SOUTHEAST2 = "s3_ap_southeast2"
+    S3_CA_CENTRAL = "s3_ca_central"
+    S3_CN_NORTH = "s3_cn_north"
+    S3_CN_NORTHWEST = "s3_cn_northwest"
+    S3_EU_CENTRAL = "s3_eu_central"
+    S3_EU_NORTH1 = "s3_eu_north_1"
+    S3_EU_WEST = "s3_eu_west"
+    S3_EU_WEST2 = "s3_eu_west_2"
+    S3_EU_WEST3 = "s3_eu_west_3"
+    S3_SA_EAST = "s3_sa_east"
+    S3_US_EAST2 = "s3_us_east_2"
+    S3_US_GOV_WEST = "s3_us_gov_west"
+    S3_US_WEST = "s3_us_west"
+    S3_US_WEST_OREGON = "s3_us_west_oregon"
 
 
 class DNSProvider(StrEnum):
@@ -48,10 +67,51 @@ class Provider(StrEnum):
     EC2 = "ec2"
     ROUTE53 = "route53"
     S3 = "s3"
+    S3_AP_NORTHEAST = "s3_ap_northeast"
+    S3_AP_NORTHEAST1 = "s3_ap_northeast_1"
+    S3_AP_NORTHEAST2 = "s3_ap_northeast_2"
+    S3_AP_SOUTH = "s3_ap_south"
+    S3_AP_SOUTHEAST = "s3_ap_southeast"
+    S3_AP_SOUTHEAST2 = "s3_ap_southeast2"
+    S3_CA_CENTRAL = "s3_ca_central"
+    S3_CN_NORTH = "s3_cn_north"
+    S3_CN_NORTHWEST = "s3_cn_northwest"
+    S3_EU_CENTRAL = "s3_eu_central"
+    S3_EU_NORTH1 = "s3_eu_north_1"
+    S3_EU_WEST = "s3_eu_west"
+    S3_EU_WEST2 = "s3_eu_west_2"
+    S3_EU_WEST3 = "s3_eu_west_3"
+    S3_SA_EAST = "s3_sa_east"
+    S3_US_EAST2 = "s3_us_east_2"
+    S3_US_GOV_WEST = "s3_us_gov_west"
+    S3_US_WEST = "s3_us_west"
+    S3_US_WEST_OREGON = "s3_us_west_oregon"
 
 
 FOLDERS: Mapping[str, Mapping[str, str]] = {
     "compute": {"aws": "aws", "ec2": "aws", "digitalocean": "digitalocean"},
-    "storage": {"aws": "aws", "s3": "aws"},
+    "storage": {
+        "aws": "aws",
+        "s3": "aws",
+        "s3_ap_northeast": "aws",
+        "s3_ap_northeast_1": "aws",
+        "s3_ap_northeast_2": "aws",
+        "s3_ap_south": "aws",
+        "s3_ap_southeast": "aws",
+        "s3_ap_southeast2": "aws",
+        "s3_ca_central": "aws",
+        "s3_cn_north": "aws",
+        "s3_cn_northwest": "aws",
+        "s3_eu_central": "aws",
+        "s3_eu_north_1": "aws",
+        "s3_eu_west": "aws",
+        "s3_eu_west_2": "aws",
+        "s3_eu_west_3": "aws",
+        "s3_sa_east": "aws",
+        "s3_us_east_2": "aws",
+        "s3_us_gov_west": "aws",
+        "s3_us_west": "aws",
+        "s3_us_west_oregon": "aws",
+    },
     "dns": {"aws": "aws", "route53": "aws", "digitalocean": "digitalocean"},
 }

@@ -16,7 +16,11 @@ _DEFAULT_TYPE = "application/octet-stream"
 
 
 def object_spec(
-    name: str, extra: Mapping[str, Any] | None, headers: Mapping[str, str] | None, file_name: str
+    name: str,
+    extra: Mapping[str, Any] | None,
+    headers: Mapping[str, str] | None,
+    file_name: str,
+    options: Mapping[str, Any],
 ) -> ObjectSpec:
     """Make a spec of an upload's arguments; the type is guessed from the name if none is given.
 
@@ -35,4 +39,5 @@ def object_spec(
         meta_data={str(k): str(v) for k, v in meta_data.items()},
         acl=extra.get("acl"),
         headers=dict(headers or {}),
+        options=options,
     )

@@ -17,17 +17,16 @@ from typing import IO, Any, ClassVar
 
 from anysky.backend.storage import StorageBackend
 from anysky.calling import bind
-from anysky.files import HashedBody, file_body, save, stream_body
+from anysky.files import CheckedBody, check_chunk_size, download_object, file_body, stream_body
 from anysky.model import storage as model
 from anysky.names import StorageProvider as Provider
 from anysky.object_spec import object_spec
 from anysky.registry import driver_class, register
+from anysky.transport.base import Body
 
 from .driver import Driver
 
 __all__ = ["Container", "Object", "Provider", "StorageDriver", "get_driver", "set_driver"]
-
-CHUNK_SIZE = 256 * 1024
 
 Source = bytes | IO[bytes] | Iterable[bytes] | Iterable[bytes]
 
@@ -63,9 +62,12 @@ class Container(model.Container):
         extra: Mapping[str, Any] | None = None,
         verify_hash: bool = True,
         headers: Mapping[str, str] | None = None,
+        **options: Any,
     ) -> Object:
-        """Store a file as an object of this container."""
-        return self.driver.upload_object(file_path, self, object_name, extra, verify_hash, headers)
+        """Store a file as an object of this container; see `StorageDriver.upload_object`."""
+        return self.driver.upload_object(
+            file_path, self, object_name, extra, verify_hash, headers, **options
+        )
 
     def upload_object_via_stream(
         self,
@@ -73,9 +75,12 @@ class Container(model.Container):
         object_name: str,
         extra: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        **options: Any,
     ) -> Object:
         """Store what an iterator, a file object or bytes give as an object of this container."""
-        return self.driver.upload_object_via_stream(iterator, self, object_name, extra, headers)
+        return self.driver.upload_object_via_stream(
+            iterator, self, object_name, extra, headers, **options
+        )
 
     def download_object(
         self,
@@ -198,9 +203,9 @@ class Object(model.Object):
         """Delete this object; returns True."""
         return self.driver.delete_object(self)
 
-    def get_cdn_url(self) -> str:
+    def get_cdn_url(self, **options: Any) -> str:
         """Return an address from which anybody may read this object."""
-        return self.driver.get_object_cdn_url(self)
+        return self.driver.get_object_cdn_url(self, **options)
 
     def enable_cdn(self) -> bool:
         """Let anybody read this object; returns True."""
@@ -304,6 +309,7 @@ class StorageDriver(Driver[StorageBackend]):
         extra: Mapping[str, Any] | None = None,
         verify_hash: bool = True,
         headers: Mapping[str, str] | None = None,
+        **options: Any,
     ) -> Object:
         """Store a file as an object, replacing one of the same name.
 
@@ -314,17 +320,15 @@ class StorageDriver(Driver[StorageBackend]):
             extra: ``content_type``, ``meta_data`` (a dict) and ``acl``.
             verify_hash: Whether to compare the provider's MD5 with that of what was sent.
             headers: Further header fields of the request.
+            options: Options of this provider, beginning with ``ex_``.
 
         Raises:
-            InvalidRequestError: The file cannot be read.
+            InvalidRequestError: The file cannot be read, or changes while it is read.
             ObjectHashMismatchError: The provider has other bytes.
         """
-        return self._upload(
-            HashedBody(file_body(file_path)),
-            container,
-            object_spec(object_name, extra, headers, os.fspath(file_path)),
-            verify_hash,
-        )
+        given = self._options("upload_object", options)
+        spec = object_spec(object_name, extra, headers, os.fspath(file_path), given)
+        return self._upload(file_body(file_path), container, spec, verify_hash)
 
     def upload_object_via_stream(
         self,
@@ -333,8 +337,11 @@ class StorageDriver(Driver[StorageBackend]):
         object_name: str,
         extra: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        **options: Any,
     ) -> Object:
         """Store what an iterator, a file object or bytes give as an object.
+
+        A file object is read from where it stands to its end.
 
         Args:
             iterator: Pieces of bytes.
@@ -342,13 +349,15 @@ class StorageDriver(Driver[StorageBackend]):
             object_name: Its name there.
             extra: ``content_type``, ``meta_data`` (a dict) and ``acl``.
             headers: Further header fields of the request.
+            options: Options of this provider, beginning with ``ex_``.
+
+        Raises:
+            InvalidRequestError: The source fails, or gives something else than bytes.
+            ObjectHashMismatchError: The provider has other bytes.
         """
-        return self._upload(
-            HashedBody(stream_body(iterator)),
-            container,
-            object_spec(object_name, extra, headers, object_name),
-            True,
-        )
+        given = self._options("upload_object", options)
+        spec = object_spec(object_name, extra, headers, object_name, given)
+        return self._upload(stream_body(iterator, Iterable), container, spec, True)
 
     def download_object(
         self,
@@ -431,9 +440,15 @@ class StorageDriver(Driver[StorageBackend]):
         self._call(self._backend.enable_container_cdn(container))
         return True
 
-    def get_object_cdn_url(self, obj: model.Object) -> str:
-        """Return an address from which anybody may read an object."""
-        return self._call(self._backend.get_object_cdn_url(obj))
+    def get_object_cdn_url(self, obj: model.Object, **options: Any) -> str:
+        """Return an address from which anybody may read an object.
+
+        Args:
+            obj: The object.
+            options: Options of this provider, beginning with ``ex_``.
+        """
+        given = self._options("get_object_cdn_url", options)
+        return self._call(self._backend.get_object_cdn_url(obj, given))
 
     def enable_object_cdn(self, obj: model.Object) -> bool:
         """Let anybody read an object; returns True."""
@@ -449,11 +464,12 @@ class StorageDriver(Driver[StorageBackend]):
         return super()._operation_name(operation.replace("iterate_", "list_", 1))
 
     def _upload(
-        self, hashed: HashedBody, container: model.Container, spec: model.ObjectSpec, verify: bool
+        self, source: Body, container: model.Container, spec: model.ObjectSpec, verify: bool
     ) -> Object:
-        stored = self._transfer(self._backend.upload_object(container, hashed.body, spec))
-        if verify:
-            hashed.verify(stored)
+        checked = CheckedBody(source, self._runtime, is_hashed=verify)
+        stored = self._transfer(
+            checked.upload_object(self._backend.upload_object(container, checked.body, spec))
+        )
         return self._object(stored)
 
     def _save(
@@ -465,15 +481,13 @@ class StorageDriver(Driver[StorageBackend]):
         overwrite: bool,
         delete_on_failure: bool,
     ) -> bool:
-        target = Path(destination).expanduser()
-        if target.is_dir():
-            target = target / Path(obj.name).name
         whole = start is None and end is None
         self._transfer(
-            save(
+            download_object(
                 lambda: self._backend.open_object(obj, start, end),
                 obj.size if whole else None,
-                target,
+                Path(destination).expanduser(),
+                obj.name,
                 self._runtime,
                 overwrite=overwrite,
                 delete_on_failure=delete_on_failure,
@@ -484,9 +498,10 @@ class StorageDriver(Driver[StorageBackend]):
     def _pieces(
         self, obj: model.Object, start: int | None, end: int | None, size: int | None
     ) -> Iterator[bytes]:
+        wanted = check_chunk_size(size)
         stream = self._transfer(self._backend.open_object(obj, start, end))
         try:
-            while piece := self._transfer(stream.read(size or CHUNK_SIZE)):
+            while piece := self._transfer(stream.read(wanted)):
                 yield piece
         finally:
             self._transfer(stream.close())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from anysky.model.storage import Container, Object, ObjectSpec
 from anysky.paging import Page
@@ -14,7 +15,11 @@ __all__ = ["StorageBackend"]
 
 
 class StorageBackend(Backend):
-    """What a storage provider implements."""
+    """What a storage provider implements.
+
+    A list takes the cursor of the page to fetch, None for the first. Options hold only names that
+    `options` declares for the operation.
+    """
 
     kind = "storage"
     driver_attributes = ("hash_type", "supports_chunked_encoding")
@@ -66,11 +71,26 @@ class StorageBackend(Backend):
         raise self._unsupported("get_object")
 
     async def open_object(self, obj: Object, start: int | None, end: int | None) -> ByteStream:
-        """Open an object's content, or its bytes from `start` up to but without `end`."""
+        """Open an object's content, or its bytes from `start` up to but without `end`.
+
+        The stream fails if it ends early. An `end` beyond the object's is cut; a range that is
+        empty may be answered without asking.
+
+        Raises:
+            ObjectDoesNotExistError: The object is gone.
+            InvalidRequestError: The range begins beyond the object's end, or ends before it begins.
+        """
         raise self._unsupported("open_object")
 
     async def upload_object(self, container: Container, body: Body, spec: ObjectSpec) -> Object:
-        """Store an object, replacing one of the same name."""
+        """Store an object, replacing one of the same name; what fails leaves nothing behind.
+
+        A body without a length is sent as it comes, or in parts held in memory one by one.
+
+        Raises:
+            ContainerDoesNotExistError: There is no such container.
+            ObjectHashMismatchError: Other bytes arrived than were sent.
+        """
         raise self._unsupported("upload_object")
 
     async def delete_object(self, obj: Object) -> None:
@@ -85,7 +105,7 @@ class StorageBackend(Backend):
         """Copy an object within the provider, without its bytes coming here."""
         raise self._unsupported("copy_object")
 
-    async def get_object_cdn_url(self, obj: Object) -> str:
+    async def get_object_cdn_url(self, obj: Object, options: Mapping[str, Any]) -> str:
         """Return an address from which anybody may read an object."""
         raise self._unsupported("get_object_cdn_url")
 

@@ -27,7 +27,8 @@ class Object:
         name: Its key.
         size: Bytes.
         hash: The provider's digest, for S3 the ETag without its quotes; None if there is none.
-        extra: ``last_modified``, ``content_type`` and everything else that the provider says.
+        extra: ``last_modified`` (a `datetime`), ``content_type`` and everything else that the
+            provider says; an object from a list has less than one from `get_object`.
         meta_data: The user's own metadata.
         container: The container it is in.
     """
@@ -51,6 +52,7 @@ class ObjectSpec:
         acl: A canned access list of the provider, for example ``"public-read"``.
         headers: Further header fields of the request.
         md5: MD5 of the content in hex, if it is known beforehand, for the provider to check.
+        options: Options that only this provider has, by their names.
     """
 
     name: str
@@ -59,3 +61,4 @@ class ObjectSpec:
     acl: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     md5: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])

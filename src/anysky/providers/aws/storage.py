@@ -1,0 +1,132 @@
+"""S3: AWS's own, and whatever speaks its protocol at another endpoint.
+
+Vendor's reference: https://docs.aws.amazon.com/AmazonS3/latest/API/Welcome.html
+"""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, cast
+
+from anysky.account import Account
+from anysky.backend.base import Connection, Option
+from anysky.backend.storage import StorageBackend
+from anysky.errors import InvalidAccountError
+from anysky.wire.aws_sigv4 import host_header
+from anysky.wire.s3 import Presigner, S3Storage, Site
+
+from . import AWS
+from .api import DOMAINS, region_setting, regional_endpoint, service_endpoint
+from .signing import AWSSigner
+
+__all__ = ["S3", "S3Signer"]
+
+_ADDRESSING = ("auto", "path", "virtual")
+_DEFAULT_REGION = "us-east-1"
+_STORAGE_CLASS = Option("ex_storage_class", "str", "storage class, for example STANDARD_IA")
+
+
+class S3Signer(AWSSigner):
+    """Signs requests and URLs; another endpoint than AWS's has a region without being told.
+
+    Args:
+        account: The settings.
+        connection: Reaches what gives credentials.
+        default_region: Region where nothing names one.
+    """
+
+    def __init__(
+        self, account: AWS, connection: Connection, default_region: str | None = None
+    ) -> None:
+        super().__init__("s3", account, connection)
+        self._default_region = default_region
+
+    async def region(self) -> str:
+        """Return the account's region; see `AWSSigner.region`."""
+        if self._default_region is None:
+            return await super().region()
+        return await self.chain.region() or self._default_region
+
+    async def presign(
+        self, method: str, endpoint: str, path: str, params: Sequence[tuple[str, str]], expires: int
+    ) -> str:
+        """Return a URL with which anybody may do one thing for `expires` seconds.
+
+        Raises:
+            InvalidRequestError: `expires` is not within seven days.
+        """
+        credentials = await self.chain.credentials()
+        signer = await self._signer()
+        whole = urllib.parse.urlsplit(endpoint).path.rstrip("/") + path
+        query = signer.presign(
+            credentials,
+            method,
+            host_header(endpoint),
+            whole,
+            params,
+            when=self._runtime.time() + self._skew,
+            expires=expires,
+        )
+        return f"{endpoint}{path}?{query}"
+
+
+class S3(S3Storage, StorageBackend):
+    """Buckets and objects of AWS S3 or, with an endpoint, of any service that speaks S3.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
+    """
+
+    account: AWS
+    hosts: ClassVar[tuple[str, ...]] = DOMAINS
+    options: ClassVar[Mapping[str, tuple[Option, ...]]] = {
+        "get_object_cdn_url": (
+            Option("ex_expiry", "float", "hours for which the URL is good, up to 168; 24 if None"),
+        ),
+        "upload_object": (_STORAGE_CLASS,),
+    }
+
+    @classmethod
+    def endpoint(cls, account: Account, environ: Mapping[str, str]) -> str:
+        """Return the endpoint that is configured, else that of the region, if one is named yet.
+
+        Raises:
+            InvalidAccountError: A setting cannot be right.
+        """
+        aws = cast("AWS", account)
+        if aws.addressing not in _ADDRESSING:
+            raise InvalidAccountError(
+                f"addressing is one of {', '.join(_ADDRESSING)}, not {aws.addressing!r}"
+            )
+        configured = service_endpoint("S3", aws, environ)
+        if configured:
+            return configured
+        region = region_setting(aws, environ)
+        return regional_endpoint("s3", region) if region else ""
+
+    @classmethod
+    def signer(cls, account: Account, connection: Connection) -> S3Signer:
+        """Return what signs for the region in question."""
+        endpoint = connection.endpoint
+        foreign = bool(endpoint) and not _is_aws(endpoint)
+        return S3Signer(cast("AWS", account), connection, _DEFAULT_REGION if foreign else None)
+
+    async def _site(self) -> Site:
+        region = await self._s3_signer().region()
+        endpoint = self.connection.endpoint or regional_endpoint("s3", region)
+        is_aws = _is_aws(endpoint)
+        virtual = self.account.addressing == "virtual" or (
+            self.account.addressing == "auto" and is_aws
+        )
+        return Site(endpoint, region, virtual, is_aws)
+
+    def _presigner(self) -> Presigner:
+        return self._s3_signer()
+
+    def _s3_signer(self) -> S3Signer:
+        return cast("S3Signer", self.connection.signer)
+
+
+def _is_aws(endpoint: str) -> bool:
+    host = urllib.parse.urlsplit(endpoint).hostname or ""
+    return any(host.endswith(f".{domain}") for domain in DOMAINS)

@@ -1,0 +1,233 @@
+"""Content on its way to and from S3: parts of what is uploaded, checked streams of what is read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
+from typing import cast
+
+from anysky.errors import (
+    ConnectionFailedError,
+    InvalidRequestError,
+    MalformedResponseError,
+    OutcomeUnknownError,
+)
+from anysky.runtime.base import Runtime
+from anysky.transport.base import Body, ByteStream, Response
+
+__all__ = [
+    "EmptyStream",
+    "ExactStream",
+    "PartReader",
+    "check_range",
+    "expected_length",
+    "md5_of",
+    "memory_body",
+    "range_header",
+]
+
+_PIECE = 256 * 1024
+_PARTIAL = 206
+
+
+def memory_body(content: bytes) -> Body:
+    """Make a body of bytes that is sent in pieces, without copying them."""
+    return Body(partial(_slices, content), len(content), replayable=True)
+
+
+def _slices(content: bytes) -> Iterator[bytes]:
+    view = memoryview(content)
+    for start in range(0, len(view), _PIECE):
+        yield cast("bytes", view[start : start + _PIECE])
+
+
+class PartReader:
+    """Cuts a body, whose length may be unknown, into parts that are held in memory one by one.
+
+    Args:
+        body: The content; it is opened once.
+        size: Bytes of a part.
+        runtime: Reads what blocks.
+    """
+
+    def __init__(self, body: Body, size: int, runtime: Runtime) -> None:
+        self._pieces = body.open()
+        self._size = size
+        self._runtime = runtime
+        self._kept: list[memoryview] = []
+        self._count = 0
+        self._ended = False
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the part that was read last is the last one."""
+        return self._ended and not self._count
+
+    async def read(self) -> bytes:
+        """Return the next part, shorter than the others only at the end."""
+        pieces = self._pieces
+        if isinstance(pieces, AsyncIterator):
+            await self._fill_async(pieces)
+        else:
+            await self._runtime.in_thread(partial(self._fill, pieces))
+        return self._take()
+
+    async def close(self) -> None:
+        """Close the source, which may be a file."""
+        is_async = isinstance(self._pieces, AsyncIterator)
+        close = getattr(self._pieces, "aclose" if is_async else "close", None)
+        if close is None:
+            return
+        if is_async:
+            await close()
+        else:
+            await self._runtime.in_thread(close)
+
+    def _fill(self, pieces: Iterator[bytes]) -> None:
+        # One byte more than a part tells whether the part is the last one.
+        while self._count <= self._size and not self._ended:
+            self._keep(next(pieces, None))
+
+    async def _fill_async(self, pieces: AsyncIterator[bytes]) -> None:
+        while self._count <= self._size and not self._ended:
+            self._keep(await anext(pieces, None))
+
+    def _keep(self, piece: bytes | None) -> None:
+        if piece is None:
+            self._ended = True
+        else:
+            self._kept.append(memoryview(piece))
+            self._count += len(piece)
+
+    def _take(self) -> bytes:
+        content: list[memoryview] = []
+        wanted = self._size
+        while self._kept and wanted:
+            piece = self._kept[0]
+            content.append(piece[:wanted])
+            if len(piece) > wanted:
+                self._kept[0] = piece[wanted:]
+            else:
+                del self._kept[0]
+            wanted -= len(content[-1])
+        self._count -= self._size - wanted
+        return b"".join(content)
+
+
+def range_header(start: int, end: int | None) -> str:
+    """Return the value of the header field Range for bytes from `start` up to but without `end`."""
+    return f"bytes={start}-" if end is None else f"bytes={start}-{end - 1}"
+
+
+def expected_length(response: Response, start: int | None, end: int | None) -> int | None:
+    """Return how many bytes a stream must have, from the header fields of its answer.
+
+    Args:
+        response: The answer of GetObject.
+        start: First byte that was asked for; None for the whole object.
+        end: Byte before which to stop; None for the object's end.
+
+    Raises:
+        MalformedResponseError: The answer is not the range that was asked for.
+    """
+    length = response.headers.get("content-length", "")
+    announced = int(length) if length.isdecimal() else None
+    if start is None:
+        if response.status == _PARTIAL:
+            raise MalformedResponseError("a part of the object came in place of the whole")
+        return announced
+    count = _range_length(response, start, end)
+    if announced is not None and announced != count:
+        raise MalformedResponseError(
+            f"the answer announces {announced} bytes for a range of {count}"
+        )
+    return count
+
+
+def _range_length(response: Response, start: int, end: int | None) -> int:
+    given = response.headers.get("content-range", "")
+    unit, _, rest = given.partition(" ")
+    span, _, total = rest.partition("/")
+    first, _, last = span.partition("-")
+    if (
+        response.status != _PARTIAL
+        or unit != "bytes"
+        or not (first.isdecimal() and last.isdecimal())
+    ):
+        raise MalformedResponseError("the provider did not answer with the range asked for")
+    wanted = end
+    if total.isdecimal():
+        wanted = int(total) if end is None else min(end, int(total))
+    if int(first) != start or (wanted is not None and int(last) + 1 != wanted):
+        raise MalformedResponseError(
+            f"the provider answered with the range {given[:80]!r}, not with {start} to {end}"
+        )
+    return int(last) - start + 1
+
+
+class ExactStream:
+    """A stream that fails unless it has as many bytes as were promised."""
+
+    __slots__ = ("_inner", "_left")
+
+    def __init__(self, inner: ByteStream, expected: int | None) -> None:
+        self._inner = inner
+        self._left = expected
+
+    async def read(self, size: int) -> bytes:
+        """Return up to `size` bytes; see `ByteStream.read`.
+
+        Raises:
+            ConnectionFailedError: The content ended early.
+            MalformedResponseError: More came than was promised.
+        """
+        try:
+            piece = await self._inner.read(size)
+        except OutcomeUnknownError as error:
+            failed = ConnectionFailedError(error.message)
+            raise failed from error
+        if self._left is not None:
+            self._left -= len(piece)
+            if self._left < 0:
+                raise MalformedResponseError("more bytes came than the answer had promised")
+            if not piece and self._left:
+                raise ConnectionFailedError(f"the content ended {self._left} bytes early")
+        return piece
+
+    async def close(self) -> None:
+        """Close the inner stream."""
+        await self._inner.close()
+
+
+class EmptyStream:
+    """The content of a range without bytes, for which nothing is asked."""
+
+    async def read(self, size: int) -> bytes:  # noqa: ARG002 - there is nothing to read
+        """Return nothing: the end is reached."""
+        return b""
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
+def md5_of(content: bytes) -> bytes:
+    """Return the MD5 of bytes, as services compare it; it guards against accidents only."""
+    return hashlib.md5(content, usedforsecurity=False).digest()
+
+
+def check_range(start: int | None, end: int | None) -> tuple[int | None, int | None]:
+    """Return a range with None for the whole object.
+
+    Raises:
+        InvalidRequestError: It begins before the first byte or ends before it begins.
+    """
+    if start is None and end is None:
+        return None, None
+    first = start or 0
+    if first < 0 or (end is not None and end < first):
+        raise InvalidRequestError(
+            f"there is no range from {first} to {end}: it must begin at 0 or later and may not "
+            "end before it begins"
+        )
+    return (None, None) if first == 0 and end is None else (first, end)
