@@ -33,7 +33,7 @@ NAMES = {
     "arun": "run",
     "asyncio": "blocking",
 }
-FIXES = ["check", "--select", "C416,I,UP028", "--fix", "--unsafe-fixes", "--quiet"]
+FIXES = ["check", "--select", "C416,I,RUF022,UP028", "--fix", "--unsafe-fixes", "--quiet"]
 DROPPED = frozenset({"async", "await"})
 PROSE = (
     (re.compile(r"\banysky\.aio\b"), "anysky"),

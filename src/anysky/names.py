@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-__all__ = ["ComputeProvider", "DNSProvider", "DriverType", "FOLDERS", "Provider", "StorageProvider"]
+__all__ = ["FOLDERS", "ComputeProvider", "DNSProvider", "DriverType", "Provider", "StorageProvider"]
 
 
 class DriverType(StrEnum):
