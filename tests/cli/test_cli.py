@@ -67,7 +67,7 @@ def test_unknown_service_is_wrong_usage() -> None:
 
 def test_table_aligns_columns_and_shows_control_characters() -> None:
     assert table(["name", "n"], [["a\x1b[31m", "1"], ["longer name", "22"]]) == (
-        "name         n\n-----------  --\na\\x1b[31m     1\nlonger name  22"
+        "name         n\n-----------  --\na\\x1b[31m    1\nlonger name  22"
     )
 
 
