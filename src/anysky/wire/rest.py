@@ -32,7 +32,7 @@ Params = Sequence[tuple[str, str]]
 """Query parameters, not encoded."""
 
 _GOOD = range(200, 300)
-_UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeError)
+_UNREADABLE = (msgspec.MsgspecError, RecursionError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
