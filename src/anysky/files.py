@@ -27,8 +27,8 @@ _MD5_DIGITS = 32
 class CheckedBody:
     """Watches over a source while it is uploaded.
 
-    What it gives must be bytes, as many as it said, and end up at the provider as they are. What
-    fails in it is an `InvalidRequestError` and is not mistaken for a broken connection.
+    What it gives must be bytes, and end up at the provider as they are. What fails in it is an
+    `InvalidRequestError`, which is not mistaken for a broken connection.
 
     Args:
         source: The content.
@@ -44,22 +44,15 @@ class CheckedBody:
         self._runtime = runtime
         self._is_hashed = is_hashed
         self._digest = hashlib.md5(usedforsecurity=False)
-        self._failure: InvalidRequestError | None = None
         self.body = Body(self._open, source.length, source.replayable)
 
     async def upload_object(self, job: Coroutine[Any, Any, Object]) -> Object:
         """Run what uploads `body`.
 
         Raises:
-            InvalidRequestError: The source failed.
             ObjectHashMismatchError: The provider has other bytes.
         """
-        try:
-            stored = await job
-        except CloudError as error:
-            if self._failure is not None and error is not self._failure:
-                raise self._failure from error
-            raise
+        stored = await job
         if self._is_hashed:
             self._verify(stored)
         return stored
@@ -74,44 +67,39 @@ class CheckedBody:
 
     def _open(self) -> Iterator[bytes] | AsyncIterator[bytes]:
         self._digest = hashlib.md5(usedforsecurity=False)
-        self._failure = None
         try:
             pieces = self._source.open()
         except Exception as error:
-            raise self._failed(error) from error
+            raise _unreadable(error) from error
         return self._async(pieces) if isinstance(pieces, AsyncIterator) else self._plain(pieces)
 
     def _plain(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        count = 0
         with contextlib.ExitStack() as stack:
             if (close := getattr(pieces, "close", None)) is not None:
                 stack.callback(close)
             try:
                 for piece in pieces:
-                    count = self._count(piece, count)
+                    _check_type(piece)
                     if self._is_hashed:
                         self._digest.update(piece)
                     if piece:
                         yield piece
-                self._check_end(count)
             except Exception as error:
-                raise self._failed(error) from error
+                raise _unreadable(error) from error
 
     async def _async(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        count = 0
         async with contextlib.AsyncExitStack() as stack:
             if (close := getattr(pieces, "aclose", None)) is not None:
                 stack.push_async_callback(close)
             try:
                 async for piece in pieces:
-                    count = self._count(piece, count)
+                    _check_type(piece)
                     if self._is_hashed:
                         await self._hash(piece)
                     if piece:
                         yield piece
-                self._check_end(count)
             except Exception as error:
-                raise self._failed(error) from error
+                raise _unreadable(error) from error
 
     async def _hash(self, piece: bytes) -> None:
         if len(piece) > _LARGE:
@@ -119,33 +107,16 @@ class CheckedBody:
         else:
             self._digest.update(piece)
 
-    def _count(self, piece: object, count: int) -> int:
-        if not isinstance(piece, bytes | bytearray | memoryview):
-            raise InvalidRequestError(
-                f"the content must come in bytes, not in {type(piece).__name__}"
-            )
-        count += len(cast("bytes", piece))
-        length = self._source.length
-        if length is not None and count > length:
-            raise InvalidRequestError(
-                f"the content is longer than its {length} bytes: did it change meanwhile?"
-            )
-        return count
 
-    def _check_end(self, count: int) -> None:
-        length = self._source.length
-        if length is not None and count < length:
-            raise InvalidRequestError(
-                f"the content ended after {count} of its {length} bytes: did it change meanwhile?"
-            )
+def _check_type(piece: object) -> None:
+    if not isinstance(piece, bytes | bytearray | memoryview):
+        raise InvalidRequestError(f"the content must come in bytes, not in {type(piece).__name__}")
 
-    def _failed(self, error: Exception) -> InvalidRequestError:
-        if isinstance(error, InvalidRequestError):
-            self._failure = error
-        else:
-            reason = str(error) or type(error).__name__
-            self._failure = InvalidRequestError(f"the content cannot be read: {reason}")
-        return self._failure
+
+def _unreadable(error: Exception) -> InvalidRequestError:
+    if isinstance(error, InvalidRequestError):
+        return error
+    return InvalidRequestError(f"the content cannot be read: {str(error) or type(error).__name__}")
 
 
 def file_body(path: str | os.PathLike[str]) -> Body:
@@ -331,7 +302,7 @@ def _write_all(file: Any, piece: bytes) -> None:
 
 
 def _publish(part: Path, destination: Path, overwrite: bool) -> None:
-    """Give a complete file its name, over nothing that somebody else put there meanwhile."""
+    """Give a complete file its name; without `overwrite` only if nobody took it meanwhile."""
     if overwrite:
         part.replace(destination)
         return

@@ -123,7 +123,7 @@ class S3Storage:
         if cursor is not None:
             params.append(("continuation-token", cursor))
         request = Request("GET", "/", params, endpoint=site.endpoint, operation="ListBuckets")
-        answer = answers.decoded(await self._exchange(request, site), answers.Buckets)
+        answer = answers.decoded(await self._exchange(request, site, "the list"), answers.Buckets)
         return Page([answers.container_of(bucket) for bucket in answer.buckets], answer.token)
 
     async def get_container(self, name: str) -> Container:
@@ -487,6 +487,7 @@ class S3Storage:
         upload = MultipartUpload(container, spec.name, upload_id)
         try:
             etags, size = await self._send_parts(upload, spec, first, parts, per_part)
+            parts.check_length(size)
             return await self._complete(upload, spec, etags, size, at_end)
         except BaseException as error:
             await self.runtime.finish(self._abort(upload, error))
@@ -571,7 +572,7 @@ class S3Storage:
             if stored.size != size or stored.hash != _whole_etag(etags):
                 raise
             return stored
-        etag = answer.text("ETag", "")
+        etag = answer.text("ETag", "") or _whole_etag(etags)  # Ceph may leave it empty
         return _stored(upload.container, spec, size, {**response.headers, "etag": etag})
 
     async def _abort(self, upload: MultipartUpload, error: BaseException) -> None:
@@ -617,10 +618,15 @@ class S3Storage:
             stream=stream,
             operation=operation,
         )
-        return await self._exchange(request, site, missing)
+        subject = f"{bucket!r}" if key is None else f"{key[:200]!r} in {bucket!r}"
+        return await self._exchange(request, site, subject, missing)
 
     async def _exchange(
-        self, request: Request, site: Site, missing: type[CloudError] | None = None
+        self,
+        request: Request,
+        site: Site,
+        subject: str,
+        missing: type[CloudError] | None = None,
     ) -> Response:
         try:
             response = await self.transport.send(request)
@@ -630,7 +636,7 @@ class S3Storage:
                 raise
             raise found from error
         if response.status >= 300:  # noqa: PLR2004 - whatever is not a good answer
-            raise answers.error_of(response, site.region, missing)
+            raise answers.error_of(response, site.region, missing, subject)
         return response
 
     async def _send_and_check(

@@ -348,23 +348,26 @@ def _http_date(value: str) -> datetime | None:
 # -- errors --------------------------------------------------------------------------------------
 
 
-def error_of(response: Response, region: str, missing: type[CloudError] | None) -> CloudError:
+def error_of(
+    response: Response, region: str, missing: type[CloudError] | None, subject: str
+) -> CloudError:
     """Return the error that an answer is.
 
     Args:
         response: The answer; that of HEAD has no body, so that only its status tells.
         region: The driver's region, to say that the bucket is in another.
         missing: What 404 means where the answer has no code of its own.
+        subject: What was asked for, for an answer that says nothing.
     """
-    error = _read_error(response)
-    if error is None:
-        kind = missing if response.status == 404 else None  # noqa: PLR2004 - Not Found
-        return _elsewhere(response, "", None, region) or error_for(
-            response, kind=kind, request_id=response.headers.get("x-amz-request-id", "")
-        )
+    error = _read_error(response) or Element("Error", {})
     code = error.text("Code", "")
-    found = _elsewhere(response, code, error.text("Region"), region)
-    return found or _error_for(response, error, code, _ERRORS.get(code))
+    elsewhere = _elsewhere(response, code, error.text("Region"), region)
+    if elsewhere is not None:
+        return elsewhere
+    if not code and response.status == 404:  # noqa: PLR2004 - Not Found
+        return _error_for(response, error, code, missing, f"there is no {subject}")
+    fallback = f"{code or 'the provider refused the request'} for {subject}"
+    return _error_for(response, error, code, _ERRORS.get(code), fallback)
 
 
 def embedded_error(response: Response, tree: Element) -> CloudError | None:
@@ -372,7 +375,7 @@ def embedded_error(response: Response, tree: Element) -> CloudError | None:
     if tree.tag != "Error":
         return None
     code = tree.text("Code", "")
-    return _error_for(response, tree, code, _ERRORS.get(code, ProviderUnavailableError))
+    return _error_for(response, tree, code, _ERRORS.get(code, ProviderUnavailableError), code)
 
 
 def redirect_error(refused: UnsafeResponseError, region: str) -> CloudError:
@@ -410,11 +413,11 @@ def _elsewhere(
 
 
 def _error_for(
-    response: Response, error: Element, code: str, kind: type[CloudError] | None
+    response: Response, error: Element, code: str, kind: type[CloudError] | None, fallback: str
 ) -> CloudError:
     return error_for(
         response,
-        error.text("Message", ""),
+        error.text("Message", "") or fallback,
         kind=kind,
         code=code,
         request_id=response.headers.get("x-amz-request-id", "") or error.text("RequestId", ""),

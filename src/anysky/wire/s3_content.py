@@ -53,6 +53,7 @@ class PartReader:
 
     def __init__(self, body: Body, size: int, runtime: Runtime) -> None:
         self._pieces = body.open()
+        self._length = body.length
         self._size = size
         self._runtime = runtime
         self._kept: list[memoryview] = []
@@ -72,6 +73,17 @@ class PartReader:
         else:
             await self._runtime.in_thread(partial(self._fill, pieces))
         return self._take()
+
+    def check_length(self, size: int) -> None:
+        """See that all parts together are as long as the body had promised.
+
+        Raises:
+            InvalidRequestError: They are not.
+        """
+        if self._length is not None and self._length != size:
+            raise InvalidRequestError(
+                f"the content has {size} bytes in place of {self._length}: did it change meanwhile?"
+            )
 
     async def close(self) -> None:
         """Close the source, which may be a file."""
