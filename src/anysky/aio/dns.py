@@ -60,9 +60,10 @@ class Zone(model.Zone):
         type: RecordType | str,
         data: str,
         extra: Mapping[str, Any] | None = None,
+        **options: Any,
     ) -> Record:
         """Make a record in this zone; see `DNSDriver.create_record`."""
-        return await self.driver.create_record(name, self, type, data, extra)
+        return await self.driver.create_record(name, self, type, data, extra, **options)
 
     async def update(
         self,
@@ -70,15 +71,21 @@ class Zone(model.Zone):
         type: str | None = None,
         ttl: int | None = None,
         extra: Mapping[str, Any] | None = None,
+        **options: Any,
     ) -> Zone:
-        """Change what is given and return the zone as it is then."""
+        """Change what is given and return the zone as it is then; see `DNSDriver.update_zone`."""
         return await self.driver.update_zone(
-            self, domain or self.domain, type or self.type, ttl or self.ttl, extra
+            self,
+            domain or self.domain,
+            type or self.type,
+            self.ttl if ttl is None else ttl,
+            extra,
+            **options,
         )
 
-    async def delete(self) -> bool:
-        """Delete this zone; returns True."""
-        return await self.driver.delete_zone(self)
+    async def delete(self, **options: Any) -> bool:
+        """Delete this zone; see `DNSDriver.delete_zone`."""
+        return await self.driver.delete_zone(self, **options)
 
     async def export_to_bind_format(self) -> str:
         """Return this zone as a zone file for BIND."""
@@ -116,19 +123,21 @@ class Record(model.Record):
         type: RecordType | str | None = None,
         data: str | None = None,
         extra: Mapping[str, Any] | None = None,
+        **options: Any,
     ) -> Record:
-        """Change what is given and return the record as it is then."""
+        """Change what is given and return the record; see `DNSDriver.update_record`."""
         return await self.driver.update_record(
             self,
             self.name if name is None else name,
             type or self.type,
             self.data if data is None else data,
             extra,
+            **options,
         )
 
-    async def delete(self) -> bool:
-        """Delete this record; returns True."""
-        return await self.driver.delete_record(self)
+    async def delete(self, **options: Any) -> bool:
+        """Delete this record; see `DNSDriver.delete_record`."""
+        return await self.driver.delete_record(self, **options)
 
 
 class DNSDriver(Driver[DNSBackend]):
@@ -188,6 +197,7 @@ class DNSDriver(Driver[DNSBackend]):
         type: str = "master",
         ttl: int | None = None,
         extra: Mapping[str, Any] | None = None,
+        **options: Any,
     ) -> Zone:
         """Make a zone.
 
@@ -196,13 +206,15 @@ class DNSDriver(Driver[DNSBackend]):
             type: ``"master"`` or ``"slave"``.
             ttl: Seconds that its records may be cached if they say nothing else.
             extra: What only this provider has.
+            options: Options of this provider, beginning with ``ex_``; `extra` may hold them too.
 
         Raises:
-            ZoneAlreadyExistsError: There is one of this name.
+            ZoneAlreadyExistsError: There is one of this name, at a provider that refuses a second.
+            InvalidRequestError: The name cannot be one.
         """
-        name = domain.rstrip(".")
+        more = self._extra("create_zone", extra, options)
         return self._zone(
-            await self._call(self._backend.create_zone(name, type, ttl, dict(extra or {})))
+            await self._call(self._backend.create_zone(_domain(domain), type, ttl, more))
         )
 
     async def update_zone(
@@ -212,12 +224,12 @@ class DNSDriver(Driver[DNSBackend]):
         type: str = "master",
         ttl: int | None = None,
         extra: Mapping[str, Any] | None = None,
+        **options: Any,
     ) -> Zone:
-        """Change a zone and return it as it is then."""
+        """Change a zone and return it as it is then; see `create_zone` for the arguments."""
+        more = self._extra("update_zone", extra, options)
         return self._zone(
-            await self._call(
-                self._backend.update_zone(zone, domain.rstrip("."), type, ttl, dict(extra or {}))
-            )
+            await self._call(self._backend.update_zone(zone, _domain(domain), type, ttl, more))
         )
 
     async def create_record(
@@ -227,25 +239,28 @@ class DNSDriver(Driver[DNSBackend]):
         type: RecordType | str,
         data: str,
         extra: Mapping[str, Any] | None = None,
+        **options: Any,
     ) -> Record:
-        """Make a record.
+        """Make a record; others of the same name and type stay.
 
         Args:
-            name: Its name below the zone; None or empty for the zone itself.
+            name: Its name below the zone; None, empty or ``"@"`` for the zone itself.
             zone: The zone.
             type: Its type.
-            data: Its value.
+            data: Its value; see `Record.data`.
             extra: ``ttl``, ``priority``, ``weight``, ``port``, and what only this provider has.
+                Keys that it does not know are passed over, so that another provider's records can
+                be copied.
+            options: Options of this provider, beginning with ``ex_``; `extra` may hold them too.
 
         Raises:
             RecordAlreadyExistsError: There is such a record, at a provider that refuses a second.
             InvalidRequestError: The type or the value is wrong.
         """
         kind = self._record_type(type)
+        more = self._extra("create_record", extra, options)
         return self._record(
-            await self._call(
-                self._backend.create_record(name or None, zone, kind, data, dict(extra or {}))
-            )
+            await self._call(self._backend.create_record(_below(name), zone, kind, data, more))
         )
 
     async def update_record(
@@ -255,23 +270,48 @@ class DNSDriver(Driver[DNSBackend]):
         type: RecordType | str,
         data: str,
         extra: Mapping[str, Any] | None = None,
+        **options: Any,
     ) -> Record:
-        """Change a record and return it as it is then."""
+        """Change a record and return it as it is then; others of its name and type stay.
+
+        What `extra` does not hold stays as it is. See `create_record` for the arguments.
+
+        Raises:
+            RecordDoesNotExistError: It does not exist any more.
+            InvalidRequestError: The type or the value is wrong.
+        """
         kind = self._record_type(type)
+        more = self._extra("update_record", extra, options)
         return self._record(
-            await self._call(
-                self._backend.update_record(record, name or None, kind, data, dict(extra or {}))
-            )
+            await self._call(self._backend.update_record(record, _below(name), kind, data, more))
         )
 
-    async def delete_zone(self, zone: model.Zone) -> bool:
-        """Delete a zone; returns True."""
-        await self._call(self._backend.delete_zone(zone))
+    async def delete_zone(self, zone: model.Zone, **options: Any) -> bool:
+        """Delete a zone; returns True.
+
+        Args:
+            zone: The zone.
+            options: Options of this provider, beginning with ``ex_``.
+
+        Raises:
+            ConflictError: It has records, at a provider that refuses then.
+        """
+        more = self._options("delete_zone", options)
+        await self._call(self._backend.delete_zone(zone, **more))
         return True
 
-    async def delete_record(self, record: model.Record) -> bool:
-        """Delete a record, not others of the same name and type; returns True."""
-        await self._call(self._backend.delete_record(record))
+    async def delete_record(self, record: model.Record, **options: Any) -> bool:
+        """Delete a record, not others of the same name and type; returns True.
+
+        Args:
+            record: The record.
+            options: Options of this provider, beginning with ``ex_``.
+
+        Raises:
+            RecordDoesNotExistError: It does not exist any more.
+        """
+        more = self._options("delete_record", options)
+        await self._call(self._backend.delete_record(record, **more))
         return True
 
     async def export_zone_to_bind_format(self, zone: model.Zone) -> str:
@@ -296,6 +336,14 @@ class DNSDriver(Driver[DNSBackend]):
             return "list_records"
         return super()._operation_name(operation.replace("iterate_", "list_", 1))
 
+    def _extra(
+        self, operation: str, extra: Mapping[str, Any] | None, options: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Put together what is given beside the standard arguments, options of ours checked."""
+        ours = {name: one for name, one in (extra or {}).items() if name.startswith("ex_")}
+        checked = self._options(operation, {**ours, **options})
+        return {**{name: one for name, one in (extra or {}).items() if name not in ours}, **checked}
+
     def _record_type(self, type: RecordType | str) -> RecordType:
         try:
             kind = RecordType(str(type).upper())
@@ -315,6 +363,18 @@ class DNSDriver(Driver[DNSBackend]):
         bound = bind(data, Record, self)
         object.__setattr__(bound, "zone", self._zone(data.zone))
         return bound
+
+
+def _domain(name: str) -> str:
+    domain = name.rstrip(".")
+    if not domain:
+        raise InvalidRequestError(f"{name!r} is no name of a zone")
+    return domain
+
+
+def _below(name: str | None) -> str | None:
+    """Return a name below a zone as backends take it: None for the zone itself."""
+    return None if name in ("", "@") else name
 
 
 def get_driver(provider: Provider | str) -> type[DNSDriver]:
