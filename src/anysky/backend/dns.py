@@ -16,6 +16,12 @@ __all__ = ["DNSBackend"]
 class DNSBackend(Backend):
     """What a DNS provider implements.
 
+    `extra` holds what the caller gives beside the standard arguments. Options that `options` lists
+    for an operation are in it; other keys that begin with ``ex_`` were refused before. What a
+    backend does not know it passes over: a caller may hand over the `extra` of another provider's
+    record. For `delete_zone` and `delete_record`, the options that a backend lists are keyword
+    arguments that it adds.
+
     Attributes:
         RECORD_TYPE_MAP: Types of records that the provider takes, with its own names for them.
     """
@@ -50,11 +56,20 @@ class DNSBackend(Backend):
     async def update_zone(
         self, zone: Zone, domain: str, type: str, ttl: int | None, extra: Mapping[str, Any]
     ) -> Zone:
-        """Change a zone and return it as it is then."""
+        """Change a zone and return it as it is then.
+
+        Raises:
+            UnsupportedOperationError: What differs cannot be changed; nothing was sent.
+        """
         raise self._unsupported("update_zone")
 
     async def delete_zone(self, zone: Zone) -> None:
-        """Delete a zone."""
+        """Delete a zone.
+
+        Raises:
+            ZoneDoesNotExistError: There is no such zone.
+            ConflictError: It has records, and the provider refuses then.
+        """
         raise self._unsupported("delete_zone")
 
     async def list_records(self, zone: Zone, cursor: str | None) -> Page[Record]:
@@ -72,7 +87,19 @@ class DNSBackend(Backend):
     async def create_record(
         self, name: str | None, zone: Zone, type: RecordType, data: str, extra: Mapping[str, Any]
     ) -> Record:
-        """Make a record; `extra` may hold ``ttl``, ``priority``, ``weight``, ``port``."""
+        """Make a record; other values of the same name and type stay.
+
+        Args:
+            name: Its name below the zone; None for the zone itself.
+            zone: The zone.
+            type: One of `RECORD_TYPE_MAP`.
+            data: As in `Record.data`.
+            extra: ``ttl``, ``priority``, ``weight``, ``port`` and what only this provider has.
+
+        Raises:
+            RecordAlreadyExistsError: There is exactly this record.
+            InvalidRequestError: The data or something in `extra` is wrong.
+        """
         raise self._unsupported("create_record")
 
     async def update_record(
@@ -83,9 +110,20 @@ class DNSBackend(Backend):
         data: str,
         extra: Mapping[str, Any],
     ) -> Record:
-        """Change a record and return it as it is then."""
+        """Change a record and return it as it is then; see `create_record` for the arguments.
+
+        What `extra` does not hold stays; so do other values of the same name and type.
+
+        Raises:
+            RecordDoesNotExistError: There is no such record.
+            InvalidRequestError: The data or something in `extra` is wrong.
+        """
         raise self._unsupported("update_record")
 
     async def delete_record(self, record: Record) -> None:
-        """Delete a record; other values of the same name and type stay."""
+        """Delete a record; other values of the same name and type stay.
+
+        Raises:
+            RecordDoesNotExistError: There is no such record.
+        """
         raise self._unsupported("delete_record")

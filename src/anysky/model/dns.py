@@ -70,17 +70,21 @@ class Zone:
 
 @model
 class Record:
-    """A DNS record.
+    r"""A DNS record.
 
     Attributes:
         id: The provider's id, or one that anysky makes where records have none.
-        name: Its name below the zone, None or empty for the zone itself.
+        name: Its name below the zone, None or empty for the zone itself; special characters as in a
+            zone file, ``\.`` for a dot within a label.
         type: Its type.
-        data: Its value, as in a zone file but without priority, weight and port, which are in
-            `extra` as ``priority``, ``weight`` and ``port``.
+        data: Its value, as in a zone file but for three things. Priority, weight and port are in
+            `extra` as ``priority``, ``weight`` and ``port``. A text is plain, however long, unless
+            it begins with a quote: then it is a row of quoted strings. The name of a host may lack
+            the dot at its end.
         zone: The zone it is in.
         ttl: Seconds that it may be cached, or None for the zone's default.
-        extra: Everything else that the provider says.
+        extra: Everything else that the provider says. ``alias_target`` is in it if the provider
+            takes its answers from another name, which is then in `data`.
     """
 
     id: str

@@ -13,6 +13,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import urlencode
 
 from anysky.errors import (
     AlreadyExistsError,
@@ -23,7 +24,7 @@ from anysky.errors import (
     NotFoundError,
     QuotaExceededError,
 )
-from anysky.transport.base import Request, encode_query
+from anysky.transport.base import Request
 from anysky.wire import xml
 from anysky.wire.status import error_for
 
@@ -142,7 +143,7 @@ def query_request(
         "POST",
         "/",
         headers=_HEADERS,
-        body=encode_query(form).encode(),
+        body=urlencode(form).encode(),
         endpoint=endpoint,
         repeatable=repeatable,
         safe=safe,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_to_bytes
 
 from anysky.errors import (
     AuthenticationError,
@@ -234,7 +234,7 @@ def key_of(key: str, encoding: str | None) -> str:
     """Return a key of a list that was asked for with ``encoding-type=url``."""
     if encoding != "url" or ("%" not in key and "+" not in key):
         return key
-    return unquote_plus(key, errors="strict")
+    return unquote_to_bytes(key.replace("+", " ")).decode()
 
 
 def container_of(bucket: _Bucket) -> Container:
