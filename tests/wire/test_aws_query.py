@@ -118,10 +118,15 @@ def test_a_request_that_changes_something_says_whether_it_may_be_repeated(repeat
     assert query_request("A", "1", {}, repeatable=repeatable).send_class is send_class
 
 
-def test_text_is_encoded_as_signers_want_it():
+def test_text_is_encoded_as_in_a_form():
     request = query_request("A", "1", {"Name": "a b+c/é~*&="})
 
-    assert request.body == b"Action=A&Version=1&Name=a%20b%2Bc%2F%C3%A9~%2A%26%3D"
+    assert request.body == b"Action=A&Version=1&Name=a+b%2Bc%2F%C3%A9~%2A%26%3D"
+
+
+def test_half_a_character_is_refused():
+    with pytest.raises(InvalidRequestError, match="not valid Unicode"):
+        query_request("A", "1", {"Name": "\ud800"})
 
 
 def read(how, response):

@@ -137,18 +137,28 @@ def query_request(
         safe: Whether the action changes nothing.
         repeatable: Whether it has the same effect when it is sent twice.
         endpoint: URL to send it to, in place of the account's own endpoint.
+
+    Raises:
+        InvalidRequestError: A parameter cannot be sent.
     """
     form = [("Action", action), ("Version", version), *flatten(parameters, list_part)]
     return Request(
         "POST",
         "/",
         headers=_HEADERS,
-        body=urlencode(form).encode(),
+        body=_encoded(form),
         endpoint=endpoint,
         repeatable=repeatable,
         safe=safe,
         operation=action,
     )
+
+
+def _encoded(form: list[tuple[str, str]]) -> bytes:
+    try:
+        return urlencode(form).encode()
+    except UnicodeEncodeError:
+        raise InvalidRequestError("a parameter is not valid Unicode text") from None
 
 
 def decode_answer(
