@@ -5,15 +5,22 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
+import re
+import urllib.parse
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from .errors import InvalidAccountError
-from .secret import Secret
+from .secret import HiddenMapping, Secret
 
 __all__ = ["Account", "Setting", "account", "setting"]
 
 A = TypeVar("A", bound="Account")
+
+_TYPES: Mapping[str, type] = {"Secret": str, "str": str, "bool": bool, "int": int}
+_BOOLEANS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+_HOST = re.compile(r"[A-Za-z0-9_.-]+|[0-9a-f:.]*:[0-9a-f:.]*")
+_PATH = re.compile(r"[!-~]*")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -95,12 +102,18 @@ class Account:
             environ: Environment; the process's own if None.
 
         Raises:
-            InvalidAccountError: An argument is unknown, or a required one is missing.
+            InvalidAccountError: An argument is unknown or of a wrong type, a required one is
+                missing, or the endpoint is no URL that requests can be sent to.
         """
-        environ = os.environ if environ is None else environ
+        environ = HiddenMapping(os.environ if environ is None else environ)
         known = cls.settings()
         _refuse_unknown(cls, given, known)
-        values = {one.name: _value(cls, one, given, environ) for one in known}
+        types = {field.name: str(field.type) for field in dataclasses.fields(cls)}
+        values = {
+            one.name: _typed(cls, one, types[one.name], _value(cls, one, given, environ))
+            for one in known
+        }
+        _check_endpoint(cls, values["endpoint"])
         return cls(**values)
 
     def secrets(self) -> list[str]:
@@ -128,9 +141,46 @@ def _value(
         if one.required:
             raise InvalidAccountError(_missing(cls, one))
         return one.default
-    if one.secret:
-        return value if isinstance(value, Secret) else Secret(str(value))
     return value
+
+
+def _typed(cls: type[Account], one: Setting, type_name: str, value: Any) -> Any:
+    """Make a value, perhaps a hidden or an environment's string, what the setting holds."""
+    kinds = {kind.strip() for kind in type_name.split("|")}
+    if value is None or value is one.default:
+        return value
+    plain = value.reveal() if isinstance(value, Secret) else value
+    if "bool" in kinds and isinstance(plain, str):
+        plain = _BOOLEANS.get(plain.lower(), plain)
+    if "int" in kinds and isinstance(plain, str) and plain.isdecimal():
+        plain = int(plain)
+    wanted = next((kind for name, kind in _TYPES.items() if name in kinds), object)
+    if not isinstance(plain, wanted):
+        raise InvalidAccountError(
+            f"{cls.__name__} wants {one.name!r} ({one.help}) as {wanted.__name__}, "
+            f"not {type(plain).__name__}"
+        )
+    return Secret(str(plain)) if one.secret else plain
+
+
+def _check_endpoint(cls: type[Account], url: str) -> None:
+    """Refuse what is no URL of an API, without showing a password in it."""
+    if not url:
+        return
+    try:
+        parts = urllib.parse.urlsplit(url)
+        odd = parts.port == 0 or parts.username is not None or parts.query or parts.fragment
+    except ValueError:
+        raise InvalidAccountError(f"{cls.__name__}: the endpoint is no URL") from None
+    problem = ""
+    if parts.scheme not in ("http", "https"):
+        problem = "must start with https:// or http://"
+    elif not _HOST.fullmatch(parts.hostname or "") or not _PATH.fullmatch(parts.path):
+        problem = "needs a host, and may not hold spaces or other odd characters"
+    elif odd:
+        problem = "may hold a host, a port and a path, but no user, password, query or fragment"
+    if problem:
+        raise InvalidAccountError(f"{cls.__name__}: the endpoint {problem}")
 
 
 def _missing(cls: type[Account], one: Setting) -> str:

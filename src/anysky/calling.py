@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from contextvars import Token
 from dataclasses import replace
@@ -16,7 +16,12 @@ import msgspec
 
 from .backend.base import Backend, Connection
 from .deadlines import _expires_at  # pyright: ignore[reportPrivateUsage]
-from .errors import CloudError, MalformedResponseError, UnsupportedOperationError
+from .errors import (
+    CloudError,
+    InvalidAccountError,
+    MalformedResponseError,
+    UnsupportedOperationError,
+)
 from .model.base import field_slots
 from .registry import Provider
 from .runtime.base import Runtime
@@ -52,15 +57,15 @@ class Call:
     names provider and operation and holds no secret.
     """
 
-    __slots__ = ("_driver", "_operation", "_seconds", "_secrets", "_span", "_token")
+    __slots__ = ("_backend", "_driver", "_operation", "_seconds", "_span", "_token")
 
     def __init__(
-        self, driver: Any, operation: str, seconds: float | None, secrets: Sequence[str]
+        self, driver: Any, backend: Backend, operation: str, seconds: float | None
     ) -> None:
         self._driver = driver
+        self._backend = backend
         self._operation = operation
         self._seconds = seconds
-        self._secrets = secrets
         self._token: Token[float | None] | None = None
         self._span: AbstractContextManager[Any] | None = None
 
@@ -82,21 +87,22 @@ class Call:
     ) -> None:
         if self._token is not None:
             _expires_at.reset(self._token)
-        if self._span is not None:
-            self._span.__exit__(kind, error, trace)
-        if isinstance(error, CloudError):
-            self._name(error)
-        elif isinstance(error, _MALFORMED):
+        ours = error
+        if isinstance(error, _MALFORMED) and not isinstance(error, CloudError):
             text = str(error)[:200] or type(error).__name__
             ours = MalformedResponseError(f"the answer is not as the provider promises: {text}")
+        if isinstance(ours, CloudError):
             self._name(ours)
+        if self._span is not None:
+            self._span.__exit__(None if ours is None else type(ours), ours, trace)
+        if ours is not None and ours is not error:
             raise ours from error
 
     def _name(self, error: CloudError) -> None:
         error.provider = error.provider or self._driver.api_name
         error.operation = error.operation or self._operation
         error.driver = error.driver or self._driver
-        error.redact(self._secrets)
+        error.redact(self._backend.secrets())
 
 
 def connect_backend(
@@ -115,7 +121,8 @@ def connect_backend(
     """Wrap the layers round a transport and make a backend that uses them; nothing is sent."""
     endpoint = backend_class.endpoint(account, runtime.environ).rstrip("/")
     safe: Transport = SafetyLayer(make_transport(endpoint, http), limits)
-    plain = RetryLayer(safe, runtime, retry)
+    throttled = backend_class.throttled
+    plain = RetryLayer(safe, runtime, retry, throttled)
     local = SafetyLayer(make_transport("", replace(http, **_LOCAL)), limits)
     direct = RetryLayer(local, runtime, replace(retry, attempts=min(retry.attempts, 2)))
     connection = Connection(plain, plain, direct, runtime, limits, endpoint)
@@ -123,17 +130,28 @@ def connect_backend(
     signed = SigningLayer(safe, signer, endpoint, backend_class.hosts) if signer else safe
     name = provider.services[backend_class.kind].name
     traced: Layer = TracingLayer(signed, runtime, hooks, endpoint, name)
-    paced = PacingLayer(traced, runtime, backend_class.rate if rate is None else rate)
-    whole = RetryLayer(paced, runtime, retry)
+    pace = backend_class.rate if rate is None else rate
+    paced = PacingLayer(traced, runtime, pace, throttled)
+    whole = RetryLayer(paced, runtime, retry, throttled)
     return backend_class(account, replace(connection, transport=whole, signer=signer))
 
 
 def endpoint_of(
     endpoint: str | None, host: str | None, port: int | None, secure: bool
 ) -> str | None:
-    """Make an endpoint from the arguments `host`, `port` and `secure` of the standard API."""
-    if endpoint is not None or host is None:
+    """Make an endpoint from the arguments `host`, `port` and `secure` of the standard API.
+
+    Raises:
+        InvalidAccountError: They contradict each other.
+    """
+    if endpoint is not None and (host is not None or port is not None):
+        raise InvalidAccountError("give either endpoint= or host= and port=, not both")
+    if host is None:
+        if port is not None or (endpoint is None and not secure):
+            raise InvalidAccountError("port= and secure=False need host=; or give endpoint=")
         return endpoint
+    if "/" in host:
+        raise InvalidAccountError("host= is the name of a host; give a URL as endpoint=")
     scheme = "https" if secure else "http"
     address = f"[{host}]" if ":" in host and not host.startswith("[") else host
     return (

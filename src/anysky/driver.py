@@ -23,6 +23,7 @@ from anysky.paging import Page, PageGuard
 from anysky.registry import Provider
 from anysky.run import run
 from anysky.runtime.blocking import BlockingRuntime
+from anysky.secret import Secret, hide
 from anysky.transport.base import Limits
 from anysky.transport.blocking import BlockingTransport
 from anysky.transport.retry import RetryPolicy
@@ -84,8 +85,8 @@ class Driver(Generic[B]):
 
     def __init__(
         self,
-        key: str | None = None,
-        secret: str | None = None,
+        key: str | Secret | None = None,
+        secret: str | Secret | None = None,
         secure: bool = True,
         host: str | None = None,
         port: int | None = None,
@@ -98,7 +99,7 @@ class Driver(Generic[B]):
         pool_timeout: float = 60.0,
         pool_size: int = 64,
         deadline: float | None = 600.0,
-        proxy_url: str | None = None,
+        proxy_url: str | Secret | None = None,
         verify: Verify = True,
         retry: RetryPolicy | None = None,
         limits: Limits | None = None,
@@ -108,6 +109,9 @@ class Driver(Generic[B]):
     ) -> None:
         if not hasattr(self, "_backend_class"):
             raise InvalidAccountError(f"{type(self).__name__} is made by get_driver(provider)")
+        # No traceback that shows variables shows what was given.
+        key, secret, proxy_url = hide(key), hide(secret), hide(proxy_url)
+        settings = {name: hide(value) for name, value in settings.items()}
         given = {
             **self._preset,
             **self._positional(key, secret),
@@ -116,7 +120,6 @@ class Driver(Generic[B]):
             "endpoint": endpoint_of(endpoint, host, port, secure),
         }
         self.account: Account = self._provider.account.load(given)
-        self._secrets = self.account.secrets()
         self._deadline = deadline
         self._limits = limits or Limits()
         http = HTTPSettings(
@@ -211,7 +214,7 @@ class Driver(Generic[B]):
         """Return the backend's name of a method; drivers have a few that share one."""
         return operation.removeprefix("ex_")
 
-    def _positional(self, key: str | None, secret: str | None) -> dict[str, Any]:
+    def _positional(self, key: Secret | None, secret: Secret | None) -> dict[str, Any]:
         names = self._provider.account.positional
         values = {0: key, 1: secret}
         for place, value in values.items():
@@ -229,21 +232,23 @@ class Driver(Generic[B]):
 
     def _call(self, operation: Coroutine[Any, Any, T]) -> T:
         """Run one operation of the backend within the driver's deadline."""
-        with Call(self, _name(operation), self._deadline, self._secrets):
+        with Call(self, self._backend, _name(operation), self._deadline):
             return run(operation)
 
     def _transfer(self, operation: Coroutine[Any, Any, T]) -> T:
         """Run an operation that moves content: as long as it takes, or as `deadline` says."""
-        with Call(self, _name(operation), None, self._secrets):
+        with Call(self, self._backend, _name(operation), None):
             return run(operation)
 
     def _walk(self, fetch: Callable[[str | None], Coroutine[Any, Any, Page[M]]]) -> Iterator[M]:
-        """Fetch pages as they are needed."""
+        """Fetch pages as they are needed, each within a deadline of its own."""
         guard = PageGuard(self._limits)
         cursor: str | None = None
         while True:
-            page = self._call(fetch(cursor))
-            self._check_page(guard, page)
+            job = fetch(cursor)
+            with Call(self, self._backend, _name(job), self._deadline):
+                page = run(job)
+                guard.check(page)
             yield from page.items
             cursor = page.cursor
             if cursor is None:
@@ -253,19 +258,15 @@ class Driver(Generic[B]):
         """Fetch all pages within one deadline."""
         guard = PageGuard(self._limits)
         items: list[M] = []
-        cursor: str | None = None
-        with Call(self, "", self._deadline, ()):
+        job = fetch(None)
+        with Call(self, self._backend, _name(job), self._deadline):
             while True:
-                page = self._call(fetch(cursor))
-                self._check_page(guard, page)
+                page = run(job)
+                guard.check(page)
                 items.extend(page.items)
-                cursor = page.cursor
-                if cursor is None:
+                if page.cursor is None:
                     return items
-
-    def _check_page(self, guard: PageGuard, page: Page[Any]) -> None:
-        with Call(self, "list", None, ()):
-            guard.check(page)
+                job = fetch(page.cursor)
 
     def _bound(self, result: Any) -> Any:
         """Bind what an operation of the backend returned, if it is one of the models."""

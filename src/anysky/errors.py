@@ -72,6 +72,8 @@ __all__ = [
 ]
 
 _BODY_LIMIT = 4096
+_SHORTEST_IN_BASE64 = 12
+_SHORTEST_PART = 4
 _SHORTEST_SECRET = 6  # a shorter one occurs by chance, and taking it out would spoil the message
 
 
@@ -145,18 +147,44 @@ class CloudError(Exception):
             yield f"request {self.request_id}"
 
     def redact(self, secrets: Iterable[str]) -> None:
-        """Take the given secret values out of the message, the body and the headers.
+        """Take secret values, also base64 and percent-encoded, out of all that an error shows.
 
         Values of fewer than six characters stay: they occur by chance.
         """
         for secret in secrets:
-            if len(secret) < _SHORTEST_SECRET:
-                continue
-            self.message = self.message.replace(secret, "***")
-            self.body = self.body.replace(secret.encode(), b"***")
-            self.code = self.code.replace(secret, "***")
-            self.headers = {k: v.replace(secret, "***") for k, v in self.headers.items()}
+            for form in _forms(secret) if len(secret) >= _SHORTEST_SECRET else ():
+                self.message = self.message.replace(form, "***")
+                self.code = self.code.replace(form, "***")
+                self.request_id = self.request_id.replace(form, "***")
+                self.headers = {k: v.replace(form, "***") for k, v in self.headers.items()}
+                self.body = _without(self.body, form.encode("utf-8", "surrogatepass"))
         self.args = (self.message, *self.args[1:])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes, without the driver and its connections."""
+        return type(self), (self.message,), {**self.__dict__, "driver": None}
+
+
+def _forms(secret: str) -> set[str]:
+    """Return how a secret may stand in an answer; base64 at three offsets, without its ends."""
+    import base64
+    from urllib.parse import quote, quote_plus
+
+    raw = secret.encode("utf-8", "surrogatepass")
+    forms = {secret, quote(raw, safe=""), quote_plus(raw)}
+    if len(raw) >= _SHORTEST_IN_BASE64:
+        whole = [base64.b64encode(b" " * offset + raw).decode() for offset in range(3)]
+        forms |= {text[4 if offset else 0 : -4] for offset, text in enumerate(whole)}
+    return forms
+
+
+def _without(body: bytes, secret: bytes) -> bytes:
+    """Remove a secret, also where the shortened body ends in the middle of it."""
+    if len(body) == _BODY_LIMIT:
+        for length in range(len(secret) - 1, _SHORTEST_PART, -1):
+            if body.endswith(secret[:length]):
+                body = body[:-length] + b"***"
+    return body.replace(secret, b"***")
 
 
 class UnsupportedOperationError(CloudError, NotImplementedError):

@@ -231,7 +231,7 @@ def driver_class(base: D, kind: str, name: str) -> D:
     if key not in _classes:
         provider, preset = find(kind, name)
         backend = load_backend(provider, kind)
-        _classes[key] = type(base)(
+        made = type(base)(
             f"{backend.__name__}{base.__name__}",
             (base,),
             {
@@ -247,4 +247,5 @@ def driver_class(base: D, kind: str, name: str) -> D:
                 **{attr: getattr(backend, attr) for attr in backend.driver_attributes},
             },
         )
+        _classes.setdefault(key, made)  # another thread may have been faster
     return _classes[key]  # type: ignore[return-value]

@@ -10,7 +10,8 @@ from typing import ClassVar
 from anysky.account import Account
 from anysky.errors import UnsupportedOperationError
 from anysky.runtime.base import Runtime
-from anysky.transport.base import Limits, Transport
+from anysky.transport.base import Limits, Response, Transport
+from anysky.transport.retry import too_many
 from anysky.transport.signing import Signer
 
 __all__ = ["Backend", "Connection", "Option"]
@@ -101,6 +102,18 @@ class Backend:
             connection: To fetch tokens with; its `transport` does not sign.
         """
         return None
+
+    @classmethod
+    def throttled(cls, response: Response) -> bool:
+        """Whether an answer says that requests come too fast, so that nothing was done.
+
+        Override it for a provider that says so by another status than 429.
+        """
+        return too_many(response)
+
+    def secrets(self) -> list[str]:
+        """Return the values that no error may show: those of the account, and fetched ones."""
+        return self.account.secrets()
 
     @classmethod
     def supports(cls, operation: str) -> bool:

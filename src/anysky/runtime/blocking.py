@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextvars
-import os
-import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Any, TypeVar
 
+from anysky.locks import ForkLock
 from anysky.run import run
 
 from .common import CommonRuntime, check_sleep, read_file, run_process
@@ -21,16 +20,13 @@ T = TypeVar("T")
 
 
 class _Lock:
-    """A lock between threads; a forked child starts with it free, whoever held it before."""
+    """A lock between threads, for ``async with``."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._pid = os.getpid()
+        self._lock = ForkLock()
 
     async def __aenter__(self) -> None:
-        if self._pid != os.getpid():
-            self._lock, self._pid = threading.Lock(), os.getpid()
-        self._lock.acquire()
+        self._lock.__enter__()
 
     async def __aexit__(
         self,
@@ -38,7 +34,7 @@ class _Lock:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._lock.release()
+        self._lock.__exit__(kind, error, trace)
 
 
 class BlockingRuntime(CommonRuntime):
@@ -59,12 +55,12 @@ class BlockingRuntime(CommonRuntime):
                 pool.submit(contextvars.copy_context().run, run, job) for job in jobs
             ]
             try:
-                return [future.result() for future in futures]
-            except BaseException:
+                wait(futures, return_when=FIRST_EXCEPTION)
+            finally:
                 for future, job in zip(futures, jobs, strict=True):
                     if future.cancel():
                         job.close()
-                raise
+        return [future.result() for future in sorted(futures, key=Future.cancelled)]
 
     async def finish(self, job: Coroutine[Any, Any, T]) -> T:
         """Run a job; nothing can cancel it here."""

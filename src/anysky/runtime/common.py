@@ -10,6 +10,7 @@ from pathlib import Path
 
 from anysky import deadlines
 from anysky.errors import DeadlineExceededError
+from anysky.secret import HiddenMapping
 
 __all__ = ["CommonRuntime", "check_sleep", "read_file", "run_process"]
 
@@ -20,7 +21,7 @@ class CommonRuntime:
     @property
     def environ(self) -> Mapping[str, str]:
         """The process's environment."""
-        return os.environ
+        return HiddenMapping(os.environ)
 
     def now(self) -> float:
         """Return monotonic seconds."""

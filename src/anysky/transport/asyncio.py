@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import os
-import urllib.parse
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
 
 from anysky import deadlines
 from anysky.errors import (
     CloudError,
-    ConnectionFailedError,
     DeadlineExceededError,
     InvalidRequestError,
     OutcomeUnknownError,
+    UnsafeResponseError,
 )
 
-from .base import Body, Limits, Request, Response
-from .safety import check_headers, collect_headers, too_large
-from .settings import HTTPSettings, tls_context
+from .base import Limits, Request, Response
+from .common import PIECE, Source, broken_body, broken_stream, failure, wire_headers
+from .safety import collect_headers, too_large
+from .settings import TLS, HTTPSettings, Proxy
 
 if TYPE_CHECKING:
     import aiohttp
+    import yarl
 
 __all__ = ["AsyncioTransport"]
 
-_PIECE = 256 * 1024
+_IDLE = 1.0
+
+
+class _Sending:
+    """What became of the request that this task is sending."""
+
+    __slots__ = ("sent",)
+
+    def __init__(self) -> None:
+        self.sent = False
+
+
+_sending: ContextVar[_Sending | None] = ContextVar("anysky_sending", default=None)
 
 
 class _Stream:
@@ -38,15 +54,54 @@ class _Stream:
     async def read(self, size: int) -> bytes:
         try:
             return await self._answer.content.read(size)
-        except Exception as error:
-            self._answer.close()
-            raise _broken_body(error) from error
+        except Exception as error:  # noqa: BLE001 - of whichever library
+            broken = broken_stream(error)
+        self._answer.close()
+        raise broken
 
     async def close(self) -> None:
         if self._answer.content.at_eof():
             self._answer.release()
         else:
             self._answer.close()
+
+
+class _Upload:
+    """Hands out the pieces of a body and ends a request whose pieces the other side won't take.
+
+    aiohttp's own time limit begins with the reading of the answer.
+    """
+
+    def __init__(self, source: Source, seconds: float, limit: asyncio.Timeout) -> None:
+        self._source, self._seconds, self._limit = source, seconds, limit
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        try:
+            async for piece in self._pieces(self._source.open()):
+                self._allow(self._seconds)
+                yield piece
+                self._allow(None)
+        finally:
+            self._allow(None)
+
+    def _pieces(self, pieces: Iterator[bytes] | AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        if isinstance(pieces, AsyncIterator):
+            return self._counted(pieces)
+        return _in_threads(self._source.pieces(pieces))
+
+    async def _counted(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        try:
+            async for piece in pieces:
+                if self._source.count(piece):
+                    yield piece
+            self._source.check_end()
+        except Exception as error:
+            raise self._source.failed(error) from error
+
+    def _allow(self, seconds: float | None) -> None:
+        end = None if seconds is None else asyncio.get_running_loop().time() + seconds
+        with contextlib.suppress(RuntimeError):  # the answer came before the body's end
+            self._limit.reschedule(end)
 
 
 class AsyncioTransport:
@@ -62,9 +117,11 @@ class AsyncioTransport:
         self.endpoint = endpoint.rstrip("/")
         self._settings = settings
         self._limits = limits
+        self._tls = TLS(settings.verify)
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._proxies: dict[str, str | None] = {}
+        self._last_use = 0.0
+        self._routes: dict[str, dict[str, Any]] = {}
         self._pid = os.getpid()
         self._closed = False
 
@@ -72,47 +129,78 @@ class AsyncioTransport:
         """Send one request; see `Transport.send`."""
         answer = await self._request(request)
         try:
-            return await self._response(request, answer)
+            headers = collect_headers(answer.headers.items(), self._limits)
+            if request.stream and answer.status < 300:  # noqa: PLR2004 - a good answer
+                return Response(answer.status, headers, stream=_Stream(answer))
+            return Response(answer.status, headers, await self._read(answer))
         except BaseException:
             answer.close()
             raise
 
     async def close(self) -> None:
-        """Close all connections."""
-        self._closed = True
-        session, self._session = self._session, None
-        if session is not None and self._pid == os.getpid():
-            await session.close()
+        """Close all connections.
+
+        Raises:
+            InvalidRequestError: They belong to another event loop.
+        """
+        if self._session is not None and self._pid == os.getpid():
+            if self._loop is not asyncio.get_running_loop():
+                raise InvalidRequestError(
+                    "this driver belongs to another event loop; close it there"
+                )
+            await self._session.close()
+        self._closed, self._session = True, None
 
     async def _request(self, request: Request) -> aiohttp.ClientResponse:
-        import yarl
-
-        session = self._open_session()
         endpoint = request.endpoint.rstrip("/") or self.endpoint
-        url = yarl.URL(endpoint + request.target, encoded=True)
-        timeout = self._timeout()
+        headers = wire_headers(request)
+        session = self._open_session()
+        source = Source(request.body)
+        sending = _Sending()
+        token = _sending.set(sending)
         try:
-            return await session.request(
-                request.method,
-                url,
-                data=_payload(request.body),
-                headers=_wire_headers(request),
-                allow_redirects=False,
-                proxy=self._proxy(endpoint),
-                timeout=timeout,
-            )
-        except Exception as error:
-            raise _failed(error, endpoint) from error
+            await self._notice_closed()
+            return await self._open(session, request, endpoint, headers, source)
+        except CloudError as error:
+            failed = error
+        except Exception as error:  # noqa: BLE001 - of whichever library
+            failed = source.error or _failed(error, endpoint, sending.sent)
+        except BaseException as error:  # noqa: BLE001 - it is raised again
+            raise error.with_traceback(None) from None
+        finally:
+            _sending.reset(token)
+            headers.clear()
+        # The frames that are left out here hold header fields, and with them credentials.
+        raise failed.with_traceback(None)
 
-    async def _response(self, request: Request, answer: aiohttp.ClientResponse) -> Response:
-        headers = collect_headers(answer.headers.items(), self._limits)
-        if request.stream and answer.status < 300:  # noqa: PLR2004 - a good answer
-            return Response(answer.status, headers, stream=_Stream(answer))
-        return Response(answer.status, headers, await self._read(answer))
+    async def _open(
+        self,
+        session: aiohttp.ClientSession,
+        request: Request,
+        endpoint: str,
+        headers: dict[str, str],
+        source: Source,
+    ) -> aiohttp.ClientResponse:
+        options = self._routes.get(endpoint) or self._make_route(endpoint)
+        send = functools.partial(
+            session.request,
+            request.method,
+            _url(endpoint + request.target),
+            headers=headers,
+            allow_redirects=False,
+            timeout=self._timeout(),
+            **options,
+        )
+        if isinstance(request.body, bytes) and len(request.body) <= PIECE:
+            return await send(data=request.body or None)
+        async with asyncio.timeout(None) as limit:
+            upload = _Upload(source, self._settings.read_timeout, limit)
+            return await send(data=upload.pieces())
 
     async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
         limit = self._limits.max_response_bytes
-        if (answer.content_length or 0) > limit:
+        # What an answer to HEAD announces is the length of another answer.
+        if answer.method != "HEAD" and (answer.content_length or 0) > limit:
             raise too_large(limit)
         pieces: list[bytes] = []
         size = 0
@@ -124,17 +212,20 @@ class AsyncioTransport:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _timeout(self) -> aiohttp.ClientTimeout:
-        import aiohttp
-
         settings, left = self._settings, deadlines.remaining()
         if left is not None and left <= 0:
             raise DeadlineExceededError("no time was left to send the request")
-        return aiohttp.ClientTimeout(
-            total=left,
-            connect=settings.pool_timeout + settings.connect_timeout,
-            sock_connect=settings.connect_timeout,
-            sock_read=settings.read_timeout,
+        return _client_timeout(
+            left, settings.pool_timeout, settings.connect_timeout, settings.read_timeout
         )
+
+    async def _notice_closed(self) -> None:
+        """Let the loop, if it was busy elsewhere, see which kept connections were closed."""
+        now = asyncio.get_running_loop().time()
+        if self._last_use and now - self._last_use > _IDLE:
+            await asyncio.sleep(0)  # the loop asks the system
+            await asyncio.sleep(0)  # and tells the connections
+        self._last_use = now
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._closed:
@@ -147,8 +238,7 @@ class AsyncioTransport:
             self._session, self._loop = self._make_session(), loop
         elif self._loop is not loop:
             raise InvalidRequestError(
-                "this driver belongs to another event loop; make one driver for each loop, "
-                "or close it and make a new one"
+                "this driver belongs to another event loop; make one driver for each loop"
             )
         return self._session
 
@@ -156,40 +246,62 @@ class AsyncioTransport:
         import aiohttp
 
         session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0,
-                limit_per_host=self._settings.pool_size,
-                ssl=tls_context(self._settings.verify),
-            ),
+            connector=aiohttp.TCPConnector(limit=0, limit_per_host=self._settings.pool_size),
             cookie_jar=aiohttp.DummyCookieJar(),
+            request_class=_request_class(),
             auto_decompress=False,
             trust_env=False,
-            skip_auto_headers=("User-Agent", "Content-Type"),
-            read_bufsize=_PIECE,
+            skip_auto_headers=("Content-Type",),
+            read_bufsize=PIECE,
             max_field_size=self._limits.max_header_bytes,
+            max_headers=self._limits.max_headers,
         )
         # aiohttp resends on a broken kept connection by itself; that is our retry layer's task.
-        session._retry_connection = False  # type: ignore[attr-defined]
+        session._retry_connection = False
         return session
 
-    def _proxy(self, endpoint: str) -> str | None:
-        if endpoint not in self._proxies:
-            self._proxies[endpoint] = self._settings.proxy_for(endpoint)
-        return self._proxies[endpoint]
+    def _make_route(self, endpoint: str) -> dict[str, Any]:
+        """Find out how requests get to one endpoint."""
+        proxy: Proxy | None = self._settings.proxy_for(endpoint)
+        options: dict[str, Any] = {}
+        if endpoint.startswith("https") or (proxy and proxy.url.startswith("https")):
+            options["ssl"] = self._tls.context()
+        if proxy is not None:
+            options |= {"proxy": proxy.url, "proxy_headers": proxy.headers()}
+        self._routes[endpoint] = options
+        return options
 
 
-async def _read_any(answer: aiohttp.ClientResponse) -> bytes:
-    try:
-        return await answer.content.readany()
-    except Exception as error:
-        raise _broken_body(error) from error
+@functools.cache
+def _request_class() -> type[aiohttp.ClientRequest]:
+    import aiohttp
+
+    class SentRequest(aiohttp.ClientRequest):
+        """A request that tells when it leaves."""
+
+        async def send(self, conn: Any) -> aiohttp.ClientResponse:
+            sending = _sending.get()
+            if sending is not None:
+                sending.sent = True
+            return await super().send(conn)
+
+    return SentRequest
 
 
-def _payload(body: bytes | Body) -> bytes | AsyncIterator[bytes] | None:
-    if isinstance(body, Body):
-        pieces = body.open()
-        return pieces if isinstance(pieces, AsyncIterator) else _in_threads(pieces)
-    return body or None
+def _url(url: str) -> yarl.URL:
+    import yarl
+
+    return yarl.URL(url, encoded=True)
+
+
+def _client_timeout(
+    total: float | None, pool: float, connect: float, read: float
+) -> aiohttp.ClientTimeout:
+    import aiohttp
+
+    return aiohttp.ClientTimeout(
+        total=total, connect=pool + connect, sock_connect=connect, sock_read=read
+    )
 
 
 async def _in_threads(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
@@ -198,46 +310,23 @@ async def _in_threads(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
         yield piece
 
 
-def _wire_headers(request: Request) -> dict[str, str]:
-    headers = dict(request.headers)
-    check_headers(headers)
-    if isinstance(request.body, Body) and request.body.length is not None:
-        headers["Content-Length"] = str(request.body.length)
-    headers.setdefault("Accept-Encoding", "identity")
-    return headers
+async def _read_any(answer: aiohttp.ClientResponse) -> bytes:
+    try:
+        return await answer.content.readany()
+    except Exception as error:  # noqa: BLE001 - of whichever library
+        broken = broken_body(error)
+    raise broken
 
 
-def _failed(error: Exception, endpoint: str) -> CloudError:
+def _failed(error: Exception, endpoint: str, sent: bool) -> CloudError:
     """Turn an error before the answer's head into ours."""
     import aiohttp
 
-    host = urllib.parse.urlsplit(endpoint).netloc.rpartition("@")[2]
-    unsent = (
-        aiohttp.ClientConnectorError,
-        aiohttp.ClientConnectorCertificateError,
-        aiohttp.ClientHttpProxyError,
-        aiohttp.ConnectionTimeoutError,
-        aiohttp.InvalidURL,
-    )
-    if not isinstance(error, unsent):
-        return OutcomeUnknownError(f"the connection to {host} broke before the answer came")
-    if _out_of_time():
-        return DeadlineExceededError(f"no time was left while connecting to {host}")
-    failure = ConnectionFailedError(f"cannot connect to {host}: {_reason(error)}")
-    failure.retryable = not isinstance(error, aiohttp.ClientConnectorCertificateError)
-    return failure
-
-
-def _broken_body(error: Exception) -> CloudError:
-    if _out_of_time():
-        return DeadlineExceededError("the call ran out of time while the answer was read")
-    return OutcomeUnknownError(f"the connection broke while the answer was read: {_reason(error)}")
-
-
-def _out_of_time() -> bool:
-    left = deadlines.remaining()
-    return left is not None and left <= 0.001  # noqa: PLR2004 - timers fire within a millisecond
-
-
-def _reason(error: BaseException) -> str:
-    return str(error)[:300] or type(error).__name__
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        refused = f"the proxy answered with status {error.status}"
+        return failure(error, endpoint, sent=False, reason=refused)
+    if isinstance(error, aiohttp.ClientResponseError):
+        if error.message.startswith("Got more than"):
+            return UnsafeResponseError("the answer has too many or too long header fields")
+        return OutcomeUnknownError("sent, but what came back is not HTTP")
+    return failure(error, endpoint, sent=sent)

@@ -146,7 +146,7 @@ class Limits:
     Attributes:
         max_response_bytes: Bytes of one answer, after decompression; streams are not capped.
         max_compression_ratio: Decompressed size over size on the wire.
-        max_headers: Header fields of one answer.
+        max_headers: Header fields of one answer; more than 100 cannot be had.
         max_header_bytes: Bytes of one header field.
         max_items: Items of one list, over all its pages.
         max_pages: Pages of one list.
@@ -154,7 +154,7 @@ class Limits:
 
     max_response_bytes: int = 64 * 1024 * 1024
     max_compression_ratio: int = 100
-    max_headers: int = 200
+    max_headers: int = 100
     max_header_bytes: int = 16 * 1024
     max_items: int = 1_000_000
     max_pages: int = 100_000

@@ -2,43 +2,63 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import io
 import os
+import queue
 import threading
 import time
 import urllib.parse
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from anysky import deadlines
 from anysky.errors import (
     CloudError,
-    ConnectionFailedError,
     DeadlineExceededError,
     InvalidRequestError,
-    OutcomeUnknownError,
+    UnsafeResponseError,
 )
+from anysky.locks import ForkLock
 
 from .base import Body, Limits, Request, Response
-from .safety import check_headers, collect_headers, too_large
-from .settings import HTTPSettings, tls_context
+from .common import (
+    PIECE,
+    Source,
+    broken_body,
+    broken_stream,
+    failure,
+    root_of,
+    wire_headers,
+)
+from .safety import collect_headers, too_large
+from .settings import TLS, HTTPSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import urllib3
 
 __all__ = ["BlockingTransport"]
 
-_PIECE = 256 * 1024
+_BUFFER = 64 * 1024
 
 
-class _Progress(threading.local):
-    """What became of the request that this thread is sending."""
+class _Sending(threading.local):
+    """The request that this thread is sending, for the connection to look at.
+
+    Attributes:
+        sent: Whether a byte of it may have left.
+        target: What stands in its request line, not touched by urllib3's idea of a URL.
+        write_timeout: Seconds that one write may take.
+    """
 
     sent = False
+    target = "/"
+    write_timeout = 60.0
 
 
-_progress = _Progress()
+_sending = _Sending()
 
 
 class _Route(NamedTuple):
@@ -46,8 +66,8 @@ class _Route(NamedTuple):
 
     manager: urllib3.PoolManager
     pool: urllib3.HTTPConnectionPool
-    prefix: str
-    headers: dict[str, str]
+    prefix: str  # before a request's target in the request line
+    url: str  # tells the pool whether to ask a proxy for a tunnel
 
 
 class _TimedReader(io.RawIOBase):
@@ -82,7 +102,26 @@ class _TimedResponse(http.client.HTTPResponse):
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         raw = self.fp.detach()
-        self.fp = io.BufferedReader(_TimedReader(sock, raw), 64 * 1024)
+        self.fp = io.BufferedReader(_TimedReader(sock, raw), _BUFFER)
+
+
+class _Connections(queue.LifoQueue[Any]):
+    """The free connections of a pool; in a forked child it only gives them up.
+
+    A thread of the parent may have held its lock at the moment of the fork, so that the child
+    must not wait for it when the pool is thrown away there.
+    """
+
+    def __init__(self, maxsize: int = 0) -> None:
+        super().__init__(maxsize)
+        self._pid = os.getpid()
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        if self._pid == os.getpid():
+            return super().get(block, timeout)
+        if not self.queue:
+            raise queue.Empty
+        return self.queue.pop()
 
 
 class _Stream:
@@ -94,15 +133,13 @@ class _Stream:
     async def read(self, size: int) -> bytes:
         try:
             return self._raw.read1(size, decode_content=False) or b""
-        except Exception as error:
-            self._raw.close()
-            raise _broken_body(error) from error
+        except Exception as error:  # noqa: BLE001 - of whichever library
+            broken = broken_stream(error)
+        _drop(self._raw)
+        raise broken
 
     async def close(self) -> None:
-        if self._raw.closed:
-            self._raw.release_conn()
-        else:
-            self._raw.close()
+        _drop(self._raw)
 
 
 class BlockingTransport:
@@ -120,8 +157,9 @@ class BlockingTransport:
         self.endpoint = endpoint.rstrip("/")
         self._settings = settings
         self._limits = limits
+        self._tls = TLS(settings.verify)
         self._routes: dict[str, _Route] = {}
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
         self._pid = os.getpid()
         self._closed = False
 
@@ -130,79 +168,102 @@ class BlockingTransport:
         raw = self._urlopen(request)
         try:
             headers = collect_headers(raw.headers.iteritems(), self._limits)
-        except CloudError:
-            raw.close()
+            if request.stream and raw.status < 300:  # noqa: PLR2004 - a good answer
+                return Response(raw.status, headers, stream=_Stream(raw))
+            return Response(raw.status, headers, self._read(raw))
+        except BaseException:
+            _drop(raw)
             raise
-        if request.stream and raw.status < 300:  # noqa: PLR2004 - a good answer
-            return Response(raw.status, headers, stream=_Stream(raw))
-        return Response(raw.status, headers, self._read(raw))
 
     async def close(self) -> None:
         """Close all connections."""
         self._closed = True
-        for route in self._routes.values():
+        routes, self._routes = self._routes, {}
+        for route in routes.values():
             route.manager.clear()
-        self._routes = {}
 
     def _urlopen(self, request: Request) -> urllib3.BaseHTTPResponse:
         endpoint = request.endpoint.rstrip("/") or self.endpoint
+        headers = wire_headers(request)
         route = self._route(endpoint)
-        _progress.sent = False
+        source = Source(request.body)
+        _sending.sent = False
+        _sending.target = route.prefix + request.target
+        _sending.write_timeout = self._settings.read_timeout
         try:
-            return route.pool.urlopen(
-                request.method,
-                route.prefix + request.target,
-                body=_pieces(request.body),
-                headers=_wire_headers(request) | route.headers,
-                retries=False,
-                redirect=False,
-                assert_same_host=False,
-                timeout=self._timeout(),
-                pool_timeout=self._settings.pool_timeout,  # type: ignore[arg-type]
-                preload_content=False,
-                decode_content=False,
-            )
-        except CloudError:
-            raise
-        except Exception as error:
-            raise _failed(error, endpoint) from error
+            return self._open(route, request, headers, source)
+        except CloudError as error:
+            failed = error
+        except Exception as error:  # noqa: BLE001 - of whichever library
+            failed = source.error or _failed(error, endpoint)
+        except BaseException as error:  # noqa: BLE001 - it is raised again
+            raise error.with_traceback(None) from None
+        finally:
+            headers.clear()
+        # The frames that are left out here hold header fields, and with them credentials.
+        raise failed.with_traceback(None)
 
-    def _timeout(self) -> urllib3.Timeout:
-        import urllib3
+    def _open(
+        self, route: _Route, request: Request, headers: dict[str, str], source: Source
+    ) -> urllib3.BaseHTTPResponse:
+        connect, read, pool = self._timeouts()
+        return route.pool.urlopen(
+            request.method,
+            route.url,
+            body=_payload(request.body, source),
+            headers=headers,
+            retries=False,
+            redirect=False,
+            assert_same_host=False,
+            timeout=_timeout(connect, read),
+            pool_timeout=pool,  # type: ignore[arg-type]
+            preload_content=False,
+            decode_content=False,
+        )
 
-        connect, read = self._settings.connect_timeout, self._settings.read_timeout
-        left = deadlines.remaining()
+    def _timeouts(self) -> tuple[float, float, float]:
+        settings, left = self._settings, deadlines.remaining()
+        limits = settings.connect_timeout, settings.read_timeout, settings.pool_timeout
         if left is None:
-            return urllib3.Timeout(connect=connect, read=read)
+            return limits
         if left <= 0:
             raise DeadlineExceededError("no time was left to send the request")
-        return urllib3.Timeout(connect=min(connect, left), read=min(read, left))
+        connect, read, pool = limits
+        return min(connect, left), min(read, left), min(pool, left)
 
     def _read(self, raw: urllib3.BaseHTTPResponse) -> bytes:
         limit = self._limits.max_response_bytes
-        try:
-            body = raw.read(limit + 1, decode_content=False)
-        except Exception as error:
-            raw.close()
-            raise _broken_body(error) from error
-        if len(body) > limit:
-            raw.close()
+        if (raw.length_remaining or 0) > limit:
             raise too_large(limit)
+        pieces: list[bytes] = []
+        size = 0
+        while piece := _read_some(raw, limit + 1 - size):
+            pieces.append(piece)
+            size += len(piece)
+            if size > limit:
+                raise too_large(limit)
+            if raw.length_remaining == 0:
+                break
         raw.release_conn()
-        return body
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _route(self, endpoint: str) -> _Route:
         if self._closed:
             raise InvalidRequestError("this driver is closed; make a new one")
         if self._pid != os.getpid():
-            # The sockets belong to the parent as well: forget them, don't shut them down.
-            self._routes, self._lock, self._pid = {}, threading.Lock(), os.getpid()
+            self._forget_parent()
         route = self._routes.get(endpoint)
         if route is None:
             with self._lock:
                 route = self._routes.get(endpoint) or self._make_route(endpoint)
                 self._routes[endpoint] = route
         return route
+
+    def _forget_parent(self) -> None:
+        """After a fork: the sockets belong to the parent; drop them without a word on them."""
+        with self._lock:
+            if self._pid != os.getpid():
+                self._routes, self._pid = {}, os.getpid()
 
     def _make_route(self, endpoint: str) -> _Route:
         import urllib3
@@ -211,118 +272,98 @@ class BlockingTransport:
         options: dict[str, Any] = {
             "maxsize": self._settings.pool_size,
             "block": True,
-            "blocksize": _PIECE,
+            "blocksize": PIECE,
         }
-        if endpoint.startswith("https") or (proxy or "").startswith("https"):
-            options["ssl_context"] = tls_context(self._settings.verify)
-        headers = _proxy_auth(proxy) if proxy else {}
+        if endpoint.startswith("https") or (proxy and proxy.url.startswith("https")):
+            options["ssl_context"] = self._tls.context()
         manager = (
-            urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
+            urllib3.ProxyManager(proxy.url, proxy_headers=proxy.headers(), **options)
             if proxy
             else urllib3.PoolManager(**options)
         )
-        manager.pool_classes_by_scheme = _timed_pools()
+        manager.pool_classes_by_scheme = _pool_classes()
         pool = manager.connection_from_url(endpoint)
         if proxy and endpoint.startswith("http:"):  # no tunnel: the proxy reads the whole URL
-            return _Route(manager, pool, endpoint, headers)
-        return _Route(manager, pool, urllib.parse.urlsplit(endpoint).path, {})
+            return _Route(manager, pool, endpoint, endpoint)
+        return _Route(manager, pool, urllib.parse.urlsplit(endpoint).path, "/")
 
 
-def _timed_pools() -> dict[str, Any]:
+@functools.cache
+def _pool_classes() -> dict[str, Any]:
     """Make the pool classes whose connections tell when bytes leave and keep to deadlines."""
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-    class TimedConnection(HTTPConnection):
-        response_class = _TimedResponse
-
-        def send(self, data: Any) -> None:
-            if self.sock is None:
-                self.connect()
-            _progress.sent = True
-            super().send(data)
-
-    class TimedTLSConnection(HTTPSConnection):
+    class Connection(HTTPConnection):
         response_class = _TimedResponse
 
         def connect(self) -> None:
+            left = deadlines.remaining()  # waiting for a free connection took some of it
+            if left is not None:
+                self.timeout = max(0.001, min(self.timeout or left, left))
             try:
                 super().connect()
             finally:
-                _progress.sent = False  # a CONNECT to a proxy is not the request
+                _sending.sent = False  # a CONNECT to a proxy is not the request
+
+        def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002 - urllib3 changes it
+            super().putrequest(method, _sending.target, *args, **kwargs)
 
         def send(self, data: Any) -> None:
             if self.sock is None:
                 self.connect()
-            _progress.sent = True
+            left = deadlines.remaining()
+            limit = _sending.write_timeout
+            self.sock.settimeout(limit if left is None else max(0.001, min(left, limit)))
+            _sending.sent = True
             super().send(data)
 
-    class TimedPool(HTTPConnectionPool):
-        ConnectionCls = TimedConnection  # pyright: ignore[reportAssignmentType]
+    class TLSConnection(Connection, HTTPSConnection):
+        pass
 
-    class TimedTLSPool(HTTPSConnectionPool):
-        ConnectionCls = TimedTLSConnection  # pyright: ignore[reportAssignmentType]
+    class Pool(HTTPConnectionPool):
+        ConnectionCls = Connection  # pyright: ignore[reportAssignmentType]
+        QueueCls = _Connections
 
-    return {"http": TimedPool, "https": TimedTLSPool}
+    class TLSPool(HTTPSConnectionPool):
+        ConnectionCls = TLSConnection  # pyright: ignore[reportAssignmentType]
+        QueueCls = _Connections
 
-
-def _pieces(body: bytes | Body) -> bytes | Iterator[bytes] | None:
-    """Cut a large body, because the time limit of a socket holds for one whole `sendall`."""
-    if isinstance(body, Body):
-        return body.open()  # type: ignore[return-value]
-    if len(body) <= _PIECE:
-        return body or None
-    view = memoryview(body)
-    return (view[start : start + _PIECE] for start in range(0, len(view), _PIECE))  # type: ignore[misc]
+    return {"http": Pool, "https": TLSPool}
 
 
-def _wire_headers(request: Request) -> dict[str, str]:
-    headers = dict(request.headers)
-    check_headers(headers)
-    length = request.body.length if isinstance(request.body, Body) else len(request.body)
-    if length is not None and (length or request.method in ("POST", "PUT", "PATCH")):
-        headers["Content-Length"] = str(length)
-    return headers
-
-
-def _proxy_auth(proxy: str) -> dict[str, str]:
-    parts = urllib.parse.urlsplit(proxy)
-    if parts.username is None:
-        return {}
+def _timeout(connect: float, read: float) -> urllib3.Timeout:
     import urllib3
 
-    user, password = (
-        urllib.parse.unquote(parts.username),
-        urllib.parse.unquote(parts.password or ""),
-    )
-    return dict(urllib3.make_headers(proxy_basic_auth=f"{user}:{password}"))
+    return urllib3.Timeout(connect=connect, read=read)
+
+
+def _payload(body: bytes | Body, source: Source) -> bytes | Iterator[bytes] | None:
+    if isinstance(body, bytes) and len(body) <= PIECE:
+        return body or None
+    return source.pieces(cast("Iterator[bytes]", source.open()))
+
+
+def _read_some(raw: urllib3.BaseHTTPResponse, size: int) -> bytes:
+    try:
+        return raw.read(size, decode_content=False)
+    except Exception as error:  # noqa: BLE001 - of whichever library
+        broken = broken_body(error)
+    raise broken
+
+
+def _drop(raw: urllib3.BaseHTTPResponse) -> None:
+    """Close what was not read to its end, and give its place in the pool back."""
+    raw.close()
+    raw.release_conn()
 
 
 def _failed(error: Exception, endpoint: str) -> CloudError:
     """Turn an error before the answer's head into ours."""
-    host = urllib.parse.urlsplit(endpoint).netloc.rpartition("@")[2]
-    if _progress.sent:
-        return OutcomeUnknownError(f"the connection to {host} broke before the answer came")
-    if _out_of_time():
-        return DeadlineExceededError(f"no time was left while connecting to {host}")
-    failure = ConnectionFailedError(f"cannot connect to {host}: {_reason(error)}")
-    failure.retryable = "CERTIFICATE_VERIFY_FAILED" not in str(error)
-    return failure
+    from urllib3.exceptions import EmptyPoolError
 
-
-def _broken_body(error: Exception) -> CloudError:
-    if _out_of_time():
-        return DeadlineExceededError("the call ran out of time while the answer was read")
-    return OutcomeUnknownError(f"the connection broke while the answer was read: {_reason(error)}")
-
-
-def _out_of_time() -> bool:
-    left = deadlines.remaining()
-    return left is not None and left <= 0
-
-
-def _reason(error: BaseException) -> str:
-    """Say in a few words what the innermost error was."""
-    while error.__cause__ is not None or error.__context__ is not None:
-        error = error.__cause__ or error.__context__ or error
-    return str(error)[:300] or type(error).__name__
+    kind = type(root_of(error))
+    if kind in (http.client.HTTPException, http.client.LineTooLong):
+        return UnsafeResponseError("the answer has too many or too long header fields")
+    busy = "no connection became free" if isinstance(error, EmptyPoolError) else ""
+    return failure(error, endpoint, sent=_sending.sent, reason=busy)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import urllib.parse
 import zlib
 from collections.abc import Iterable, Mapping
 
-from anysky.errors import InvalidRequestError, MalformedResponseError, UnsafeResponseError
+from anysky.errors import (
+    ConnectionFailedError,
+    InvalidRequestError,
+    MalformedResponseError,
+    UnsafeResponseError,
+)
 
 from .base import Layer, Limits, Request, Response, Transport
 
@@ -20,6 +26,8 @@ __all__ = [
 ]
 
 _REDIRECTS = frozenset({300, 301, 302, 303, 307, 308})
+_PROXY_AUTHENTICATION_REQUIRED = 407
+_FIELD_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
@@ -34,11 +42,21 @@ def check_headers(headers: Mapping[str, str]) -> None:
     """Refuse header fields that would break out of their line, without showing their values.
 
     Raises:
-        InvalidRequestError: A value has a line break or another control character.
+        InvalidRequestError: A value has a line break, another control character, or one that is
+            not ASCII; or a name is no word.
     """
     for name, value in headers.items():
-        if not value.isprintable() and any(c in value for c in "\r\n\0"):
-            raise InvalidRequestError(f"the value for the header field {name} has a line break")
+        if not (value.isascii() and value.isprintable()) and not _is_text(value):
+            raise InvalidRequestError(
+                f"the value for the header field {name!r} has a line break or a character that "
+                "cannot be sent; encode it"
+            )
+        if not _FIELD_NAME.fullmatch(name):
+            raise InvalidRequestError(f"{name[:80]!r} cannot be the name of a header field")
+
+
+def _is_text(value: str) -> bool:
+    return value.isascii() and value.replace("\t", " ").isprintable()
 
 
 def collect_headers(fields: Iterable[tuple[str, str]], limits: Limits) -> dict[str, str]:
@@ -71,13 +89,13 @@ def decompress(body: bytes, encoding: str, limits: Limits) -> bytes:
     decoder = zlib.decompressobj(_WINDOW_BITS[encoding])
     try:
         result = decoder.decompress(body, cap + 1)
-        complete = decoder.eof
+        complete = decoder.eof and not decoder.unused_data
     except zlib.error as error:
         raise MalformedResponseError("the compressed answer is damaged") from error
     if len(result) > cap:
         raise UnsafeResponseError(f"the compressed answer unpacks to more than {cap} bytes")
     if not complete:
-        raise MalformedResponseError("the compressed answer is cut short")
+        raise MalformedResponseError("the compressed answer is cut short or goes on after its end")
     return result
 
 
@@ -85,7 +103,7 @@ def local_link(link: str, endpoint: str) -> tuple[str, list[tuple[str, str]]]:
     """Reduce a link from an answer to path and parameters below our own endpoint.
 
     Raises:
-        UnsafeResponseError: The link names another host, port or scheme.
+        UnsafeResponseError: The link names another host, port, scheme, or a path outside the API.
     """
     try:
         ours, theirs = urllib.parse.urlsplit(endpoint), urllib.parse.urlsplit(link)
@@ -98,9 +116,16 @@ def local_link(link: str, endpoint: str) -> tuple[str, list[tuple[str, str]]]:
     if foreign:
         raise UnsafeResponseError(f"the answer links to another host: {link[:200]!r}")
     base = ours.path.rstrip("/")
-    if not theirs.path.startswith(f"{base}/"):
+    if not theirs.path.startswith(f"{base}/") or _leaves(theirs.path):
         raise UnsafeResponseError(f"the answer links outside the API: {link[:200]!r}")
     return theirs.path[len(base) :], params
+
+
+def _leaves(path: str) -> bool:
+    """Whether a server may read a path as one that is elsewhere, or as another host."""
+    segments = urllib.parse.unquote(path).replace("\\", "/").split("/")
+    odd = "\\" in path or not (path.isascii() and path.isprintable()) or " " in path
+    return odd or path.startswith("//") or not {".", ".."}.isdisjoint(segments)
 
 
 def _origin(parts: urllib.parse.SplitResult) -> tuple[str, str | None, int | None]:
@@ -121,10 +146,15 @@ class SafetyLayer(Layer):
         """Send, then check the answer.
 
         Raises:
+            ConnectionFailedError: A proxy wants other credentials; the provider got nothing.
             UnsafeResponseError: The answer is a redirect or breaks a limit.
             MalformedResponseError: The answer is compressed and damaged.
         """
         response = await self.inner.send(request)
+        if response.status == _PROXY_AUTHENTICATION_REQUIRED:
+            failure = ConnectionFailedError("the proxy refuses the request: status 407")
+            failure.retryable = False
+            raise failure
         if response.status in _REDIRECTS:
             raise UnsafeResponseError(
                 f"the answer redirects to {_shown(response.headers)}; redirects are not followed. "

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import urllib.parse
 from collections.abc import Mapping
 from typing import Protocol
 
-from anysky.errors import UnsafeResponseError
+from anysky.errors import ConnectionFailedError, OutcomeUnknownError, UnsafeResponseError
+from anysky.secret import Secret
 
 from .base import Layer, Request, Response, Transport
 
 __all__ = ["BearerSigner", "Signer", "SigningLayer", "with_headers"]
 
+_HOST = re.compile(r"([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]+)?")
 _REFUSED = frozenset({400, 401, 403})
 
 
@@ -40,11 +43,11 @@ class BearerSigner:
     """Sends a fixed token in the ``Authorization`` field."""
 
     def __init__(self, token: str, scheme: str = "Bearer") -> None:
-        self._value = f"{scheme} {token}"
+        self._value = Secret(f"{scheme} {token}")
 
     async def sign(self, request: Request, endpoint: str) -> Request:  # noqa: ARG002 - any of the account's hosts
         """Add the token."""
-        return with_headers(request, {"Authorization": self._value})
+        return with_headers(request, {"Authorization": self._value.reveal()})
 
     async def refused(self, request: Request, response: Response) -> bool:  # noqa: ARG002 - nothing to look at
         """Return False: there is no other token."""
@@ -68,7 +71,8 @@ class SigningLayer(Layer):
         self._signer = signer
         self._endpoint = endpoint
         self._secure = not endpoint.startswith("http:")
-        self._hosts = tuple(filter(None, (urllib.parse.urlsplit(endpoint).netloc, *hosts)))
+        ours = urllib.parse.urlsplit(endpoint).netloc.lower()
+        self._hosts = tuple(filter(None, (ours, *hosts)))
         self._allowed: set[str] = {endpoint}
 
     async def send(self, request: Request) -> Response:
@@ -80,18 +84,24 @@ class SigningLayer(Layer):
         endpoint = request.endpoint or self._endpoint
         if endpoint not in self._allowed:
             self._check(endpoint)
-        response = await self.inner.send(await self._signer.sign(request, endpoint))
+        response = await self.inner.send(await self._sign(request, endpoint))
         if response.status not in _REFUSED or not _may_resend(request):
             return response
         if not await self._signer.refused(request, response):
             return response
-        return await self.inner.send(await self._signer.sign(request, endpoint))
+        return await self.inner.send(await self._sign(request, endpoint))
+
+    async def _sign(self, request: Request, endpoint: str) -> Request:
+        try:
+            return await self._signer.sign(request, endpoint)
+        except OutcomeUnknownError as error:  # of a request for credentials: this one was not sent
+            raise ConnectionFailedError(f"no credentials: {error.message}") from error
 
     def _check(self, endpoint: str) -> None:
         parts = urllib.parse.urlsplit(endpoint)
-        host = parts.netloc
+        host = parts.netloc.lower()
         known = any(host == ours or host.endswith(f".{ours}") for ours in self._hosts)
-        if not known or (self._secure and parts.scheme != "https"):
+        if not (known and _HOST.fullmatch(host)) or (self._secure and parts.scheme != "https"):
             raise UnsafeResponseError(
                 f"credentials are not sent to {parts.scheme}://{host}: it is no host of the account"
             )

@@ -98,7 +98,7 @@ class TracingLayer(Layer):
         super().__init__(inner)
         self._runtime = runtime
         self._hooks = hooks
-        self._host = urllib.parse.urlsplit(endpoint).netloc
+        self._endpoint = endpoint
         self._provider = provider
 
     async def send(self, request: Request) -> Response:
@@ -129,12 +129,15 @@ class TracingLayer(Layer):
             and "opentelemetry.trace" not in sys.modules
         )
 
+    def _host(self, request: Request) -> str:
+        return urllib.parse.urlsplit(request.endpoint or self._endpoint).netloc
+
     def _attributes(self, request: Request) -> dict[str, Any]:
         return {
             "anysky.provider": self._provider,
             "anysky.operation": request.operation,
             "http.request.method": request.method,
-            "server.address": self._host,
+            "server.address": self._host(request),
         }
 
     def _tell(self, request: Request, outcome: Response | CloudError, seconds: float) -> None:
@@ -150,7 +153,7 @@ class TracingLayer(Layer):
         _log.debug(
             "%s %s%s -> %s in %.3f s",
             request.method,
-            self._host,
+            self._host(request),
             redacted_params(request),
             what,
             seconds,
