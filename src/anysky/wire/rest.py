@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
@@ -184,15 +183,20 @@ class RestAPI:
         )
 
 
+class _Extra(msgspec.Struct, gc=False):
+    """Decodes what an answer says of one thing; lists hold thousands, so it is kept light."""
+
+    raw: msgspec.Raw
+
+    def __call__(self) -> dict[str, Any]:
+        try:
+            return msgspec.json.decode(self.raw, type=dict[str, Any])
+        except _UNREADABLE as error:
+            raise MalformedResponseError(
+                f"what the provider says of it is not readable: {error}", body=bytes(self.raw)
+            ) from error
+
+
 def extra_of(raw: msgspec.Raw) -> dict[str, Any]:
     """Return everything that an answer says of one thing, decoded when somebody reads it."""
-    return lazy_extra(partial(_decoded, raw))
-
-
-def _decoded(raw: msgspec.Raw) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(raw, type=dict[str, Any])
-    except _UNREADABLE as error:
-        raise MalformedResponseError(
-            f"what the provider says of it is not readable: {error}", body=bytes(raw)
-        ) from error
+    return lazy_extra(_Extra(raw))

@@ -51,9 +51,6 @@ _STATES: Mapping[str, NodeState] = {
 }
 
 
-_NULL = msgspec.Raw(b"null")
-
-
 class _Address(msgspec.Struct, gc=False):
     ip_address: str
     type: str
@@ -64,15 +61,28 @@ class _Addresses(msgspec.Struct, gc=False):
     v6: list[_Address] = []
 
 
+class _SizeKey(msgspec.Struct, gc=False):
+    slug: str
+
+
+class _ImageKey(msgspec.Struct, gc=False):
+    id: int
+
+
 class _Droplet(msgspec.Struct, gc=False):
     id: int
     name: str
     status: str
     created_at: datetime
     networks: _Addresses
-    size: msgspec.Raw
-    image: msgspec.Raw = _NULL
+    size: _SizeKey
+    image: _ImageKey | None = None
     tags: list[str] = []
+
+
+class _Parts(msgspec.Struct):
+    size: msgspec.Raw
+    image: msgspec.Raw = msgspec.Raw()
 
 
 class _Droplets(Listing, kw_only=True):
@@ -121,6 +131,7 @@ class _Account(msgspec.Struct):
 
 
 _droplet = msgspec.json.Decoder(_Droplet).decode
+_parts = msgspec.json.Decoder(_Parts).decode
 _size = msgspec.json.Decoder(_Size).decode
 _region = msgspec.json.Decoder(_Region).decode
 _placed = msgspec.json.Decoder(_Placed).decode
@@ -330,15 +341,14 @@ def _node_params(filter: Filter) -> list[tuple[str, str]]:
 class _NodeReader:
     """Makes nodes of the Droplets of one answer.
 
-    They mostly share a few sizes, images and sets of tags: each is read once and then found again
-    by its text.
+    They mostly share a few sizes, images and sets of tags, so each of these is read once.
     """
 
     __slots__ = ("_images", "_sizes", "_tags_of")
 
     def __init__(self) -> None:
-        self._sizes: dict[bytes, NodeSize] = {}
-        self._images: dict[bytes, NodeImage] = {}
+        self._sizes: dict[str, NodeSize] = {}
+        self._images: dict[int, NodeImage] = {}
         self._tags_of: dict[tuple[str, ...], dict[str, str]] = {}
 
     def node(self, raw: msgspec.Raw) -> Node:
@@ -353,25 +363,24 @@ class _NodeReader:
             _STATES.get(data.status, NodeState.UNKNOWN),
             public,
             private,
-            self._size(data.size),
-            self._image(data.image),
+            self._size(data.size.slug, raw),
+            None if data.image is None else self._image(data.image.id, raw),
             extra_of(raw),
             data.created_at,
             self._tags(data.tags),
         )
 
-    def _size(self, raw: msgspec.Raw) -> NodeSize:
-        text = bytes(raw)
-        size = self._sizes.get(text)
+    def _size(self, slug: str, raw: msgspec.Raw) -> NodeSize:
+        size = self._sizes.get(slug)
         if size is None:
-            size = self._sizes[text] = _node_size(_size(raw), raw)
+            part = _parts(raw).size
+            size = self._sizes[slug] = _node_size(_size(part), part)
         return size
 
-    def _image(self, raw: msgspec.Raw) -> NodeImage | None:
-        text = bytes(raw)
-        image = self._images.get(text)
-        if image is None and raw != _NULL:
-            image = self._images[text] = image_of(raw)
+    def _image(self, number: int, raw: msgspec.Raw) -> NodeImage:
+        image = self._images.get(number)
+        if image is None:
+            image = self._images[number] = image_of(_parts(raw).image)
         return image
 
     def _tags(self, words: list[str]) -> dict[str, str]:
