@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["AWSSigner"]
 
 _SKEWED = re.compile(rb"RequestTimeTooSkewed|RequestExpired|Signature (expired|not yet current)")
-_EXPIRED = re.compile(rb"ExpiredToken|TokenRefreshRequired|InvalidClientTokenId")
+# EC2 says RequestExpired of a wrong clock and of a session that has ended.
+_EXPIRED = re.compile(rb"ExpiredToken|TokenRefreshRequired|InvalidClientTokenId|RequestExpired")
 _SMALL_SKEW = 60.0
 
 
@@ -89,15 +90,14 @@ class AWSSigner:
 
     async def refused(self, request: Request, response: Response) -> bool:  # noqa: ARG002 - the answer tells
         """Fetch new credentials in place of expired ones, or follow the server's clock."""
-        if _EXPIRED.search(response.body) and self._last is not None:
-            return self.chain.discard(self._last)
-        if not _SKEWED.search(response.body):
+        if _SKEWED.search(response.body):
+            skew = self._server_time(response) - self._runtime.time()
+            if abs(skew - self._skew) >= _SMALL_SKEW:
+                self._skew = skew
+                return True
+        if self._last is None or not _EXPIRED.search(response.body):
             return False
-        skew = self._server_time(response) - self._runtime.time()
-        if abs(skew - self._skew) < _SMALL_SKEW:
-            return False
-        self._skew = skew
-        return True
+        return self.chain.discard(self._last)
 
     def _server_time(self, response: Response) -> float:
         try:
