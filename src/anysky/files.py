@@ -19,6 +19,8 @@ from .transport.base import Body, ByteStream
 __all__ = ["CheckedBody", "check_chunk_size", "download_object", "file_body", "stream_body"]
 
 _PIECE = 256 * 1024
+# What is written at once: a hop to a thread costs more than writing one piece.
+_BATCH = 2 * 1024 * 1024
 # Hashing more than this at once would hold up an event loop for longer than a hop to a thread.
 _LARGE = 1024 * 1024
 _MD5_DIGITS = 32
@@ -273,7 +275,7 @@ def _exists(destination: Path) -> InvalidRequestError:
 def _create(part: Path) -> Any:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    return os.fdopen(os.open(part, flags, 0o666), "wb", buffering=0)
+    return os.fdopen(os.open(part, flags, 0o666), "wb")
 
 
 async def _fill(
@@ -283,22 +285,26 @@ async def _fill(
     runtime: Runtime,
 ) -> None:
     stream = await open_stream()
-    size = 0
+    batch: list[bytes] = []
+    size = written = 0
     try:
         while piece := await stream.read(_PIECE):
-            await runtime.in_thread(partial(_write_all, file, piece))
+            batch.append(piece)
             size += len(piece)
+            if size - written >= _BATCH:
+                await runtime.in_thread(partial(file.writelines, batch))
+                batch, written = [], size
     finally:
         await stream.close()
     if expected is not None and size != expected:
         raise ObjectHashMismatchError(f"{size} bytes came in place of {expected}")
-    await runtime.in_thread(partial(os.fsync, file.fileno()))
+    await runtime.in_thread(partial(_finish, file, batch))
 
 
-def _write_all(file: Any, piece: bytes) -> None:
-    view = memoryview(piece)
-    while view:
-        view = view[file.write(view) :]
+def _finish(file: Any, batch: list[bytes]) -> None:
+    file.writelines(batch)
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _publish(part: Path, destination: Path, overwrite: bool) -> None:

@@ -66,7 +66,8 @@ _ABORT_SECONDS = 30.0
 _EMBEDDED_TRIES = 3
 _DEFAULT_EXPIRY_HOURS = 24.0
 _URL_ENCODED = ("encoding-type", "url")
-_DEFAULT_REGION = "us-east-1"
+# Regions that a new bucket is not told: AWS's first, which has no name there, and any at all.
+_NO_CONSTRAINT = frozenset({"us-east-1", "auto", ""})
 _MD5_DIGITS = 32
 
 
@@ -152,16 +153,24 @@ class S3Storage:
             InvalidRequestError: The endpoint does not make buckets in that region.
         """
         requests.check_new_bucket(name)
-        site = await self._site()
-        region = location or (site.region if site.is_aws else _DEFAULT_REGION)
-        body = b"" if region == _DEFAULT_REGION else requests.location_constraint(region)
+        region = location or (await self._site()).region
+        try:
+            return await self._create_container(name, region)
+        except InvalidRequestError as error:
+            # Many an endpoint has a region for signatures only, which is no place for buckets.
+            if location is not None or error.code != "InvalidLocationConstraint":
+                raise
+        return await self._create_container(name, "")
+
+    async def _create_container(self, name: str, region: str) -> Container:
+        body = b"" if region in _NO_CONSTRAINT else requests.location_constraint(region)
         try:
             await self._send("PUT", name, body=body, operation="CreateBucket")
         except ContainerAlreadyExistsError as error:
             # After a lost answer the bucket that is there may well be the one just made.
             if error.code != "BucketAlreadyOwnedByYou" or error.attempts == 1:
                 raise
-        return Container(name, {"region": region} if location or site.is_aws else {})
+        return Container(name, {"region": region} if region else {})
 
     async def delete_container(self, container: Container) -> None:
         """Delete a bucket, which must be empty.

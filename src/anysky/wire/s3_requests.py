@@ -51,13 +51,11 @@ class Site:
         region: Region in signatures.
         is_virtual: Whether a bucket is a host below the endpoint's, where its name allows that,
             and not the first part of the path.
-        is_aws: Whether it is AWS, where a new bucket must be told its region.
     """
 
     endpoint: str
     region: str
     is_virtual: bool = False
-    is_aws: bool = False
 
     def address(self, bucket: str, key: str) -> tuple[str, str]:
         """Return endpoint and path of a bucket or object, percent-encoded and not normalised.

@@ -114,11 +114,9 @@ class S3(S3Storage, StorageBackend):
     async def _site(self) -> Site:
         region = await self._s3_signer().region()
         endpoint = self.connection.endpoint or regional_endpoint("s3", region)
-        is_aws = _is_aws(endpoint)
-        virtual = self.account.addressing == "virtual" or (
-            self.account.addressing == "auto" and is_aws
-        )
-        return Site(endpoint, region, virtual, is_aws)
+        addressing = self.account.addressing
+        is_virtual = _is_aws(endpoint) if addressing == "auto" else addressing == "virtual"
+        return Site(endpoint, region, is_virtual)
 
     def _presigner(self) -> Presigner:
         return self._s3_signer()
