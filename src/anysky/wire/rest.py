@@ -31,6 +31,7 @@ Params = Sequence[tuple[str, str]]
 """Query parameters, not encoded."""
 
 _GOOD = range(200, 300)
+_NOT_FOUND = 404
 _UNREADABLE = (msgspec.MsgspecError, RecursionError, ValueError)
 
 
@@ -115,6 +116,8 @@ class RestAPI:
     ) -> Response:
         """Send a request whose answer holds nothing to decode; arguments as for `call`.
 
+        A DELETE that was sent again and then finds nothing has done what it should.
+
         Raises:
             CloudError: The answer is an error.
         """
@@ -133,7 +136,7 @@ class RestAPI:
                 operation=f"{method} {path}",
             )
         )
-        if response.status not in _GOOD:
+        if response.status not in _GOOD and not _is_gone_already(method, response):
             raise self._error(response, kinds or {})
         return response
 
@@ -181,6 +184,11 @@ class RestAPI:
             code=said.code,
             request_id=said.request_id,
         )
+
+
+def _is_gone_already(method: str, response: Response) -> bool:
+    """Whether an earlier try, whose answer was lost, may have deleted what is not found now."""
+    return method == "DELETE" and response.status == _NOT_FOUND and response.attempts > 1
 
 
 class _Extra(msgspec.Struct, gc=False):

@@ -843,6 +843,13 @@ SUBNET = Subnet("s", "s", "10.0.0.0/24", "vpc-1")
             "name another one",
         ),
         (
+            lambda b: b.create_node(
+                NodeSpec("n", THE_SIZE, THE_IMAGE, FRANKFURT, tags={"a:b": ""})
+            ),
+            InvalidRequestError,
+            "has no colon at this provider: 'a:b'",
+        ),
+        (
             lambda b: b.create_image(THE_NODE, "nightly", "text"),
             UnsupportedOperationError,
             "no description",

@@ -45,6 +45,7 @@ LIMIT = "creating this/these droplet(s) will exceed your droplet limit"
         (422, "Droplet is currently on. Please power it off to run this event.", ConflictError),
         (422, "Volume is already attached to a Droplet", ConflictError),
         (422, "VPC name already in use", AlreadyExistsError),
+        (422, "Image is already available in this region.", AlreadyExistsError),
         (422, "Name exceeds the limit of 255 characters", InvalidRequestError),
         (422, "User data is too long (maximum is 64 KiB)", InvalidRequestError),
         (422, "You specified an invalid size for Droplet creation.", InvalidRequestError),
@@ -107,6 +108,17 @@ def test_creating_is_sent_once_and_a_lost_answer_is_told(compute, digitalocean):
         compute.create_node("a", size, image)
 
     assert (fault.hits, len(digitalocean.droplets)) == (1, 1)
+
+
+def test_deleting_again_after_a_lost_answer_is_done(compute, digitalocean):
+    node = compute.get_node(str(digitalocean.add_droplet("web-1")["id"]))
+    fault = digitalocean.fail_next(None, method="DELETE", after_work=True)
+
+    compute.destroy_node(node)
+
+    assert (fault.hits, digitalocean.droplets) == (1, {})
+    with pytest.raises(NotFoundError, match="digitalocean destroy_node"):
+        compute.destroy_node(node)
 
 
 HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"

@@ -45,7 +45,7 @@ _QUOTA = (
     r"( \(\d+\))? (has been |was |is )?(exceeded|reached)"
     r"|(reached|exceeded) (your|the account's) [\w ]*limit"
 )
-_TAKEN = r"already exists\b|already in use\b|^duplicate name"
+_TAKEN = r"already (exists|in use|available in this region)\b|^duplicate name"
 _BUSY = (
     r"already has a pending event|\balready (attached|assigned)\b|\bis locked\b"
     r"|\bis currently (on|off)\b|\bdelete VPC with members"
