@@ -36,7 +36,7 @@ class Object:
     name: str
     size: int
     hash: str | None
-    extra: dict[str, Any]
+    extra: dict[str, Any] = field(repr=False, compare=False)
     meta_data: dict[str, str]
     container: Container
 
