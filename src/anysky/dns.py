@@ -3,7 +3,7 @@
 
 Get a driver's class by the provider's name, make a driver, call it::
 
-    driver = get_driver(Provider.ROUTE53)("access key", "secret key")
+    driver = get_driver(Provider.ROUTE53)("AKIDEXAMPLE", "secret")
     zone = driver.create_zone("example.com")
     record = zone.create_record("www", RecordType.A, "192.0.2.1", {"ttl": 300})
 """

@@ -3,7 +3,7 @@
 
 Get a driver's class by the provider's name, make a driver, call it::
 
-    driver = get_driver(Provider.S3)("access key", "secret key", region="eu-west-1")
+    driver = get_driver(Provider.S3)("AKIDEXAMPLE", "secret", region="eu-west-1")
     for container in driver.list_containers():
         print(container.name)
 """

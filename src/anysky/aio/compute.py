@@ -2,7 +2,7 @@
 
 Get a driver's class by the provider's name, make a driver, call it::
 
-    driver = get_driver(Provider.EC2)("access key", "secret key", region="eu-west-1")
+    driver = get_driver(Provider.EC2)("AKIDEXAMPLE", "secret", region="eu-west-1")
     nodes = await driver.list_nodes()
 """
 

@@ -2,7 +2,7 @@
 
 Get a driver's class by the provider's name, make a driver, call it::
 
-    driver = get_driver(Provider.ROUTE53)("access key", "secret key")
+    driver = get_driver(Provider.ROUTE53)("AKIDEXAMPLE", "secret")
     zone = await driver.create_zone("example.com")
     record = await zone.create_record("www", RecordType.A, "192.0.2.1", {"ttl": 300})
 """

@@ -213,7 +213,7 @@ class Driver(Generic[B]):
         """Return the backend's name of a method; drivers have a few that share one."""
         return operation.removeprefix("ex_")
 
-    def _positional(self, key: Secret | None, secret: Secret | None) -> dict[str, Any]:
+    def _positional(self, key: str | Secret | None, secret: str | Secret | None) -> dict[str, Any]:
         names = self._provider.account.positional
         values = {0: key, 1: secret}
         for place, value in values.items():
