@@ -16,7 +16,7 @@ from anysky.errors import (
 from anysky.model.compute import NodeImage
 from anysky.run import run
 from anysky.transport.base import Request, Response
-from anysky.wire.rest import Refusal, RestAPI, extra_of
+from anysky.wire.rest import Refusal, RestAPI, extra_of, segment
 
 
 class Thing(msgspec.Struct):
@@ -128,6 +128,17 @@ def test_deleting_what_was_never_there_is_an_error():
 
     with pytest.raises(NotFoundError):
         run(api.send("DELETE", "/things/1"))
+
+
+@pytest.mark.parametrize("id", ["", ".", ".."])
+def test_an_id_that_would_name_something_else_is_refused(id):
+    with pytest.raises(InvalidRequestError, match="nothing with the id"):
+        segment(id)
+
+
+def test_an_id_stays_within_its_segment():
+    assert segment("../a?b=c#d e:f") == "..%2Fa%3Fb%3Dc%23d%20e%3Af"
+    assert segment("3b:16", safe=":") == "3b:16"
 
 
 def test_extra_is_decoded_when_it_is_read():

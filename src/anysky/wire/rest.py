@@ -13,14 +13,14 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
-from anysky.errors import CloudError, MalformedResponseError
+from anysky.errors import CloudError, InvalidRequestError, MalformedResponseError
 from anysky.model.base import lazy_extra
-from anysky.transport.base import Request, Response, Transport
+from anysky.transport.base import Request, Response, Transport, quote
 from anysky.transport.safety import local_link
 
 from .status import error_for, kind_of_status
 
-__all__ = ["Kinds", "Params", "Refusal", "RestAPI", "extra_of"]
+__all__ = ["Kinds", "Params", "Refusal", "RestAPI", "extra_of", "segment"]
 
 T = TypeVar("T")
 
@@ -203,6 +203,21 @@ class _Extra(msgspec.Struct, gc=False):
             raise MalformedResponseError(
                 f"what the provider says of it is not readable: {error}", body=bytes(self.raw)
             ) from error
+
+
+def segment(id: str, safe: str = "") -> str:
+    """Return an id as one segment of a path, percent-encoded.
+
+    Args:
+        id: The id.
+        safe: Characters to leave as they are, besides letters, digits and ``-._~``.
+
+    Raises:
+        InvalidRequestError: The path would then name something else: it is empty, or dots.
+    """
+    if id in ("", ".", ".."):
+        raise InvalidRequestError(f"there is nothing with the id {id!r}")
+    return quote(id, safe)
 
 
 def extra_of(raw: msgspec.Raw) -> dict[str, Any]:

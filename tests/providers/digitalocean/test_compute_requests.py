@@ -207,6 +207,20 @@ CASES = [
         Page([]),
     ),
     Case(
+        "list_nodes by one id",
+        lambda b: b.list_nodes(None, Filter(ids=("3164444",))),
+        [{"droplet": DROPLET}],
+        [("GET", "/v2/droplets/3164444")],
+        Page([THE_NODE]),
+    ),
+    Case(
+        "list_nodes by several ids",
+        lambda b: b.list_nodes(None, Filter(ids=("3164444", "3164445"))),
+        [{"droplets": [DROPLET]}],
+        [("GET", "/v2/droplets?per_page=200")],
+        Page([THE_NODE]),
+    ),
+    Case(
         "list_nodes of a region",
         lambda b: b.list_nodes(None, Filter(location=FRANKFURT)),
         [{"droplets": [DROPLET, {**DROPLET, "region": {**REGION, "slug": "nyc3"}}]}],
@@ -849,6 +863,8 @@ SUBNET = Subnet("s", "s", "10.0.0.0/24", "vpc-1")
             InvalidRequestError,
             "has no colon at this provider: 'a:b'",
         ),
+        (lambda b: b.get_node(""), InvalidRequestError, "nothing with the id ''"),
+        (lambda b: b.get_image(".."), InvalidRequestError, "nothing with the id '..'"),
         (
             lambda b: b.create_image(THE_NODE, "nightly", "text"),
             UnsupportedOperationError,

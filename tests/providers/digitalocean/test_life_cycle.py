@@ -110,6 +110,9 @@ def test_filters_of_nodes(compute, digitalocean):
     assert names(tags={"web": "", "env": "prod"}) == ["a"]
     assert names(name="b", tags={"web": ""}) == ["b"]
     assert names(ids=[a.id, b.id]) == ["a", "b"]
+    assert names(ids=[a.id]) == ["a"]
+    assert names(ids=[a.id], tags={"env": "test"}) == []
+    assert names(ids=["1"]) == []
     assert names(ex_tag_name="env:prod") == ["a"]
 
 

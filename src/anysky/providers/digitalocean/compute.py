@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from anysky.backend.base import Option
-from anysky.errors import InvalidRequestError, UnsupportedOperationError
+from anysky.errors import InvalidRequestError, NotFoundError, UnsupportedOperationError
 from anysky.model.compute import (
     Filter,
     Node,
@@ -29,9 +29,8 @@ from anysky.model.compute import (
     Subnet,
 )
 from anysky.paging import Page
-from anysky.transport.base import quote
 from anysky.waiting import all_pages
-from anysky.wire.rest import extra_of
+from anysky.wire.rest import extra_of, segment
 from anysky.wire.tag_words import tags_of, words_of
 
 from .api import Action, Listing
@@ -157,19 +156,19 @@ class DigitalOceanCompute(Images, Volumes, Keys, Networks, Firewalls):
 
     async def list_nodes(self, cursor: str | None, filter: Filter) -> Page[Node]:
         """List Droplets: GET /v2/droplets."""
-        answer = await self.api.page(cursor, "/droplets", _Droplets, _node_params(filter))
+        found = await self._droplets(cursor, filter)
         read = _NodeReader()
         place = filter.location
         nodes = [
             read.node(raw)
-            for raw in answer.droplets
+            for raw in found.items
             if place is None or _placed(raw).region.slug == place.id
         ]
-        return Page(nodes, answer.next)
+        return Page(nodes, found.cursor)
 
     async def get_node(self, node_id: str) -> Node:
         """Fetch a Droplet: GET /v2/droplets/{id}."""
-        answer = await self.api.call("GET", f"/droplets/{quote(node_id)}", _OneDroplet)
+        answer = await self.api.call("GET", f"/droplets/{segment(node_id)}", _OneDroplet)
         return _NodeReader().node(answer.droplet)
 
     async def create_node(self, spec: NodeSpec) -> Node:
@@ -199,7 +198,7 @@ class DigitalOceanCompute(Images, Volumes, Keys, Networks, Firewalls):
 
     async def destroy_node(self, node: Node) -> None:
         """Destroy a Droplet: DELETE /v2/droplets/{id}."""
-        await self.api.send("DELETE", f"/droplets/{quote(node.id)}")
+        await self.api.send("DELETE", f"/droplets/{segment(node.id)}")
 
     async def rename_node(self, node: Node, name: str) -> Node:
         """Rename a Droplet and wait for it: POST /v2/droplets/{id}/actions."""
@@ -266,7 +265,7 @@ class DigitalOceanCompute(Images, Volumes, Keys, Networks, Firewalls):
 
     async def list_node_actions(self, node: Node) -> list[Action]:
         """List what was done with a Droplet, newest first: GET /v2/droplets/{id}/actions."""
-        path = f"/droplets/{quote(node.id)}/actions"
+        path = f"/droplets/{segment(node.id)}/actions"
 
         async def fetch(cursor: str | None) -> Page[Action]:
             answer = await self.api.page(cursor, path, _Actions)
@@ -282,8 +281,19 @@ class DigitalOceanCompute(Images, Volumes, Keys, Networks, Firewalls):
         """Fetch the account with its limits: GET /v2/account."""
         return (await self.api.call("GET", "/account", _Account)).account
 
+    async def _droplets(self, cursor: str | None, filter: Filter) -> Page[msgspec.Raw]:
+        """Fetch a page, or the one Droplet that is asked for: an account may have many pages."""
+        if len(filter.ids) == 1 and filter.ids[0].isdecimal():
+            path = f"/droplets/{segment(filter.ids[0])}"
+            try:
+                return Page([(await self.api.call("GET", path, _OneDroplet)).droplet])
+            except NotFoundError:
+                return Page([])
+        answer = await self.api.page(cursor, "/droplets", _Droplets, _node_params(filter))
+        return Page(answer.droplets, answer.next)
+
     async def _act_on_node(self, node: Node, **action: Any) -> None:
-        await self.api.act(f"/droplets/{quote(node.id)}/actions", action)
+        await self.api.act(f"/droplets/{segment(node.id)}/actions", action)
 
     def _droplet_body(self, spec: NodeSpec) -> dict[str, Any]:
         """Make the body that asks for a Droplet."""

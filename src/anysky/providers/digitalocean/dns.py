@@ -24,8 +24,7 @@ from anysky.errors import (
 )
 from anysky.model.dns import Record, RecordType, Zone
 from anysky.paging import Page
-from anysky.transport.base import quote
-from anysky.wire.rest import Kinds, extra_of
+from anysky.wire.rest import Kinds, extra_of, segment
 
 from .api import DigitalOceanBackend, Listing
 
@@ -190,8 +189,8 @@ class DigitalOceanDNS(DigitalOceanBackend, DNSBackend):
 
 
 def _path(zone_id: str, record_id: str = "") -> str:
-    path = f"/domains/{quote(zone_id)}"
-    return f"{path}/records/{quote(record_id)}" if record_id else path
+    path = f"/domains/{segment(zone_id)}"
+    return f"{path}/records/{segment(record_id)}" if record_id else path
 
 
 def _check_extra(extra: Mapping[str, Any], known: tuple[str, ...]) -> None:

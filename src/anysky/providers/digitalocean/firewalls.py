@@ -14,8 +14,7 @@ from anysky.backend.compute import ComputeBackend
 from anysky.errors import InvalidRequestError, UnsupportedOperationError
 from anysky.model.compute import Filter, Network, Node, SecurityGroup, SecurityGroupRule
 from anysky.paging import Page
-from anysky.transport.base import quote
-from anysky.wire.rest import extra_of
+from anysky.wire.rest import extra_of, segment
 
 from .api import DigitalOceanBackend, Listing, number_of
 
@@ -125,7 +124,7 @@ class Firewalls(DigitalOceanBackend, ComputeBackend):
 
 
 def _path(group: SecurityGroup) -> str:
-    return f"/firewalls/{quote(group.id)}"
+    return f"/firewalls/{segment(group.id)}"
 
 
 def _members_body(nodes: Sequence[Node]) -> dict[str, Any]:

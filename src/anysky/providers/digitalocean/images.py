@@ -15,9 +15,8 @@ from anysky.backend.compute import ComputeBackend
 from anysky.errors import NotFoundError, UnsupportedOperationError
 from anysky.model.compute import Filter, Node, NodeImage, NodeLocation
 from anysky.paging import Page
-from anysky.transport.base import quote
 from anysky.waiting import all_pages
-from anysky.wire.rest import extra_of
+from anysky.wire.rest import extra_of, segment
 
 from .api import DigitalOceanBackend, Listing
 
@@ -82,7 +81,7 @@ class Images(DigitalOceanBackend, ComputeBackend):
 
     async def get_image(self, image_id: str) -> NodeImage:
         """Fetch an image by number or slug: GET /v2/images/{id}."""
-        answer = await self.api.call("GET", f"/images/{quote(image_id)}", _OneImage)
+        answer = await self.api.call("GET", f"/images/{segment(image_id)}", _OneImage)
         return image_of(answer.image)
 
     async def create_image(self, node: Node, name: str, description: str | None) -> NodeImage:
@@ -91,7 +90,7 @@ class Images(DigitalOceanBackend, ComputeBackend):
         The action does not tell the image, so it is looked up among the Droplet's snapshots.
         """
         _refuse_description(description)
-        path = f"/droplets/{quote(node.id)}"
+        path = f"/droplets/{segment(node.id)}"
         await self.api.act(f"{path}/actions", {"type": "snapshot", "name": name})
 
         async def fetch(cursor: str | None) -> Page[_Snapshot]:
@@ -106,7 +105,7 @@ class Images(DigitalOceanBackend, ComputeBackend):
 
     async def delete_image(self, image: NodeImage) -> None:
         """Delete an image of the account: DELETE /v2/images/{id}."""
-        await self.api.send("DELETE", f"/images/{quote(image.id)}")
+        await self.api.send("DELETE", f"/images/{segment(image.id)}")
 
     async def copy_image(
         self,
@@ -128,7 +127,7 @@ class Images(DigitalOceanBackend, ComputeBackend):
             )
         region = self.region_of(None)
         await self.api.act(
-            f"/images/{quote(image.id)}/actions", {"type": "transfer", "region": region}
+            f"/images/{segment(image.id)}/actions", {"type": "transfer", "region": region}
         )
         return await self.get_image(image.id)
 

@@ -16,9 +16,8 @@ from anysky.errors import (
 )
 from anysky.model.compute import KeyPair
 from anysky.paging import Page
-from anysky.transport.base import quote
 from anysky.waiting import all_pages
-from anysky.wire.rest import Kinds, extra_of
+from anysky.wire.rest import Kinds, extra_of, segment
 
 from .api import DigitalOceanBackend, Listing
 
@@ -83,7 +82,7 @@ class Keys(DigitalOceanBackend, ComputeBackend):
         Raises:
             KeyPairDoesNotExistError: It is not there any more.
         """
-        path = f"/account/keys/{quote(key_pair.fingerprint, safe=':')}"
+        path = f"/account/keys/{segment(key_pair.fingerprint, safe=':')}"
         await self.api.send("DELETE", path, kinds=_KINDS)
 
 

@@ -14,8 +14,7 @@ from anysky.backend.compute import ComputeBackend
 from anysky.errors import UnsupportedOperationError
 from anysky.model.compute import Filter, FloatingIP, Network, Node, NodeLocation
 from anysky.paging import Page
-from anysky.transport.base import quote
-from anysky.wire.rest import extra_of
+from anysky.wire.rest import extra_of, segment
 
 from .api import DigitalOceanBackend, Listing, number_of
 
@@ -86,7 +85,7 @@ class Networks(DigitalOceanBackend, ComputeBackend):
             ConflictError: There are Droplets or other things in it.
             PermissionDeniedError: It is the default VPC of its region.
         """
-        await self.api.send("DELETE", f"/vpcs/{quote(network.id)}")
+        await self.api.send("DELETE", f"/vpcs/{segment(network.id)}")
 
     async def list_floating_ips(
         self,
@@ -131,7 +130,7 @@ def _network(raw: msgspec.Raw) -> Network:
 
 
 def _path(address: FloatingIP) -> str:
-    return f"/reserved_ips/{quote(address.ip)}"
+    return f"/reserved_ips/{segment(address.ip)}"
 
 
 def _floating_ip(raw: msgspec.Raw) -> FloatingIP:

@@ -24,8 +24,7 @@ from anysky.model.compute import (
     VolumeSpec,
 )
 from anysky.paging import Page
-from anysky.transport.base import quote
-from anysky.wire.rest import extra_of
+from anysky.wire.rest import extra_of, segment
 from anysky.wire.tag_words import tags_of, words_of
 
 from .api import DigitalOceanBackend, Listing, number_of
@@ -135,13 +134,13 @@ class Volumes(DigitalOceanBackend, ComputeBackend):
 
     async def destroy_volume(self, volume: StorageVolume) -> None:
         """Destroy a volume that is attached to no Droplet: DELETE /v2/volumes/{id}."""
-        await self.api.send("DELETE", f"/volumes/{quote(volume.id)}")
+        await self.api.send("DELETE", f"/volumes/{segment(volume.id)}")
 
     async def list_volume_snapshots(
         self, volume: StorageVolume, cursor: str | None
     ) -> Page[VolumeSnapshot]:
         """List the snapshots of a volume: GET /v2/volumes/{id}/snapshots."""
-        path = f"/volumes/{quote(volume.id)}/snapshots"
+        path = f"/volumes/{segment(volume.id)}/snapshots"
         answer = await self.api.page(cursor, path, _Snapshots)
         return Page(_snapshots(answer.snapshots), answer.next)
 
@@ -163,20 +162,20 @@ class Volumes(DigitalOceanBackend, ComputeBackend):
         Without a name it gets the volume's and the present time, since DigitalOcean wants one.
         """
         body = {"name": name or self._dated(volume.name)}
-        path = f"/volumes/{quote(volume.id)}/snapshots"
+        path = f"/volumes/{segment(volume.id)}/snapshots"
         answer = await self.api.call("POST", path, _OneSnapshot, json=body)
         return _snapshot(answer.snapshot)
 
     async def destroy_volume_snapshot(self, snapshot: VolumeSnapshot) -> None:
         """Destroy a snapshot: DELETE /v2/volumes/snapshots/{id}."""
-        await self.api.send("DELETE", f"/volumes/snapshots/{quote(snapshot.id)}")
+        await self.api.send("DELETE", f"/volumes/snapshots/{segment(snapshot.id)}")
 
     async def _raw_volume(self, volume_id: str) -> msgspec.Raw:
-        answer = await self.api.call("GET", f"/volumes/{quote(volume_id)}", _OneVolume)
+        answer = await self.api.call("GET", f"/volumes/{segment(volume_id)}", _OneVolume)
         return answer.volume
 
     async def _act_on_volume(self, volume: StorageVolume, **action: Any) -> None:
-        await self.api.act(f"/volumes/{quote(volume.id)}/actions", action)
+        await self.api.act(f"/volumes/{segment(volume.id)}/actions", action)
 
     def _dated(self, name: str) -> str:
         return f"{name}-{datetime.fromtimestamp(self.runtime.time(), UTC):%Y%m%d-%H%M%S}"
