@@ -24,7 +24,8 @@ def suite(kind, provider, **options):
 
 
 def settings(url):
-    return {"key": ACCESS_KEY, "secret": SECRET_KEY, "region": REGION, "endpoint": url}
+    keys = {"key": ACCESS_KEY, "secret": SECRET_KEY}
+    return {**keys, "region": REGION, "endpoint": url, "rate": 0}
 
 
 def client(service, url):

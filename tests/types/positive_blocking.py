@@ -1,0 +1,103 @@
+"""Types of the asyncio API, as a program sees them."""
+
+from collections.abc import Iterator, Mapping
+from typing import assert_type
+
+import anysky
+from anysky import DriverType
+from anysky.backend.compute import ComputeBackend
+from anysky.compute import (
+    FloatingIP,
+    KeyPair,
+    Network,
+    Node,
+    NodeDriver,
+    NodeImage,
+    NodeLocation,
+    NodeSize,
+    Provider,
+    SecurityGroup,
+    StorageVolume,
+    Subnet,
+    VolumeSnapshot,
+    get_driver,
+    set_driver,
+)
+from anysky.dns import DNSDriver, Record, RecordType, Zone
+from anysky.dns import get_driver as get_dns_driver
+from anysky.model import compute as model
+from anysky.model.compute import Filter, NodeState
+from anysky.paging import Page
+from anysky.storage import Container, Object, StorageDriver
+from anysky.storage import get_driver as get_storage_driver
+
+
+def drivers() -> None:
+    assert_type(get_driver(Provider.EC2), type[NodeDriver])
+    assert_type(get_driver("acme")("token", region="x", timeout=5.0), NodeDriver)
+    assert_type(set_driver("mine", "mine.driver", "Mine"), type[NodeDriver])
+    assert_type(anysky.get_driver(DriverType.COMPUTE, "ec2"), type[NodeDriver])
+    assert_type(anysky.get_driver(DriverType.STORAGE, "s3"), type[StorageDriver])
+    assert_type(anysky.get_driver("dns", "route53"), type[DNSDriver])
+    assert_type(get_storage_driver("s3"), type[StorageDriver])
+    assert_type(get_dns_driver("route53"), type[DNSDriver])
+    with get_driver("ec2")("key", "secret") as driver:
+        assert_type(driver, NodeDriver)
+        assert_type(driver.supports("create_node"), bool)
+        assert_type(driver.type, str)
+        assert_type(driver.features, Mapping[str, list[str]])
+
+
+def compute(driver: NodeDriver, size: NodeSize, image: NodeImage) -> None:
+    assert_type(driver.list_nodes(), list[Node])
+    assert_type(driver.list_nodes(ids=["i"], tags={"a": "b"}, ex_any=1), list[Node])
+    assert_type(driver.iterate_nodes(), Iterator[Node])
+    assert_type(driver.list_sizes(), list[NodeSize])
+    assert_type(driver.list_locations(), list[NodeLocation])
+    assert_type(driver.list_images(), list[NodeImage])
+    node = assert_type(driver.create_node("web", size, image, ex_any=1), Node)
+    assert_type(node.driver, NodeDriver)
+    assert_type(node.state, NodeState)
+    assert_type(node.public_ips, list[str])
+    assert_type(node.size, NodeSize | None)
+    assert_type(node.uuid, str)
+    assert_type(node.destroy(), bool)
+    assert_type(node.reboot(), bool)
+    assert_type(driver.wait_until_running([node]), list[tuple[Node, list[str]]])
+    volume = assert_type(driver.create_volume(10, "data"), StorageVolume)
+    assert_type(volume.attach(node, "/dev/sdf"), bool)
+    assert_type(volume.snapshot("before"), VolumeSnapshot)
+    assert_type(volume.list_snapshots(), list[VolumeSnapshot])
+    assert_type(driver.create_key_pair("mine"), KeyPair)
+    network = assert_type(driver.create_network("net", "10.0.0.0/16"), Network)
+    assert_type(network.list_subnets(), list[Subnet])
+    assert_type(driver.list_security_groups(), list[SecurityGroup])
+    assert_type(driver.list_floating_ips(), list[FloatingIP])
+
+
+def operations_of_the_backend(driver: NodeDriver) -> None:
+    page = driver.call(ComputeBackend.list_nodes, None, Filter())
+    assert_type(page, Page[model.Node])
+    assert_type(driver.call(ComputeBackend.get_node, "i-1"), model.Node)
+
+
+def storage(driver: StorageDriver) -> None:
+    container = assert_type(driver.create_container("name"), Container)
+    assert_type(driver.list_containers(), list[Container])
+    assert_type(container.iterate_objects(prefix="a"), Iterator[Object])
+    stored = assert_type(container.upload_object("file", "name"), Object)
+    assert_type(stored.container, Container)
+    assert_type(stored.as_stream(), Iterator[bytes])
+    assert_type(stored.download("file"), bool)
+    assert_type(driver.get_object("container", "name"), Object)
+
+
+def dns(driver: DNSDriver) -> None:
+    zone = assert_type(driver.create_zone("example.com"), Zone)
+    assert_type(driver.list_zones(), list[Zone])
+    assert_type(zone.iterate_records(), Iterator[Record])
+    record = assert_type(zone.create_record("www", RecordType.A, "192.0.2.1"), Record)
+    assert_type(record.update(data="192.0.2.2"), Record)
+    assert_type(record.zone, Zone)
+    assert_type(zone.export_to_bind_format(), str)
+    assert_type(driver.list_record_types(), list[RecordType])
