@@ -172,7 +172,8 @@ def fanout_cases(size: Size, sites: dict[str, str]) -> list[Case]:
             "fanout-asyncio",
             f"{what}, asyncio, all at once",
             [
-                Side("anysky", "anysky", on_loop),
+                Side("anysky", "anysky", on_loop | {"connections": CALLS}),
+                Side("anysky, default pool", "anysky", on_loop),
                 Side("aiohttp", "bare", on_loop),
                 Side("aiobotocore", "aiobotocore", on_loop),
             ],

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 def settings(job: common.Job) -> tuple[tuple[str, ...], dict[str, Any]]:
     """The arguments of a driver for this job."""
     options: dict[str, Any] = {"endpoint": job["endpoint"]}
-    if job.get("ca"):
+    if "ca" in job:
         options["verify"] = job["ca"]
+    if "connections" in job:
+        options["pool_size"] = job["connections"]
     if job["service"] == "digitalocean":
         return (common.TOKEN,), options
     return (common.ACCESS_KEY, common.SECRET_KEY), options | {"region": common.REGION}
