@@ -49,10 +49,12 @@ LIMIT = "creating this/these droplet(s) will exceed your droplet limit"
         (422, "Name exceeds the limit of 255 characters", InvalidRequestError),
         (422, "User data is too long (maximum is 64 KiB)", InvalidRequestError),
         (422, "You specified an invalid size for Droplet creation.", InvalidRequestError),
+        (422, "will exceed your " * 100_000, InvalidRequestError),
         (429, "API Rate limit exceeded.", RateLimitedError),
         (500, "Server was unable to give you a response.", ProviderUnavailableError),
         (503, "droplet limit exceeded", ProviderUnavailableError),
     ],
+    ids=lambda value: value[:60] if isinstance(value, str) else None,
 )
 def test_what_a_refusal_means(status, message, kind, backend_of, script):
     body = {"id": "code", "message": message, "request_id": "4d9d8375"}

@@ -56,6 +56,7 @@ _MEANINGS: tuple[tuple[re.Pattern[str], type[CloudError]], ...] = (
     (re.compile(_BUSY, re.IGNORECASE), ConflictError),
 )
 _SAYING = frozenset({403, 409, 422})
+_LONGEST_MESSAGE = 500
 
 
 class _Pages(msgspec.Struct):
@@ -213,4 +214,5 @@ def _ended(action: Action) -> bool:
 def _meaning(response: Response, message: str) -> type[CloudError] | None:
     if response.status not in _SAYING:
         return None
-    return next((kind for phrases, kind in _MEANINGS if phrases.search(message)), None)
+    start = message[:_LONGEST_MESSAGE]
+    return next((kind for phrases, kind in _MEANINGS if phrases.search(start)), None)
