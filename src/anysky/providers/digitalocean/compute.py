@@ -1,4 +1,4 @@
-"""Droplets, sizes and regions; the other parts of the service are modules of their own.
+"""Droplets; the other parts of the service are modules of their own.
 
 Vendor's reference: https://docs.digitalocean.com/reference/api/digitalocean/#tag/Droplets
 """
@@ -22,7 +22,6 @@ from anysky.model.compute import (
     NodeAuthPassword,
     NodeAuthSSHKey,
     NodeImage,
-    NodeLocation,
     NodeSize,
     NodeSpec,
     NodeState,
@@ -38,6 +37,7 @@ from .firewalls import Firewalls
 from .images import Images, image_key, image_of
 from .keys import Keys
 from .networks import Networks
+from .sizes import Sizes, size_of
 from .volumes import Volumes
 
 __all__ = ["DigitalOceanCompute"]
@@ -92,33 +92,12 @@ class _OneDroplet(msgspec.Struct):
     droplet: msgspec.Raw
 
 
-class _Size(msgspec.Struct):
-    slug: str
-    memory: int
-    disk: int
-    vcpus: int = 0
-    transfer: float = 0
-    price_hourly: float | None = None
-    available: bool = True
-    regions: list[str] = []
-
-
-class _Sizes(Listing, kw_only=True):
-    sizes: list[msgspec.Raw]
-
-
 class _Region(msgspec.Struct):
     slug: str
-    name: str
-    available: bool = True
 
 
 class _Placed(msgspec.Struct):
     region: _Region
-
-
-class _Regions(Listing, kw_only=True):
-    regions: list[msgspec.Raw]
 
 
 class _Actions(Listing, kw_only=True):
@@ -131,12 +110,10 @@ class _Account(msgspec.Struct):
 
 _droplet = msgspec.json.Decoder(_Droplet).decode
 _parts = msgspec.json.Decoder(_Parts).decode
-_size = msgspec.json.Decoder(_Size).decode
-_region = msgspec.json.Decoder(_Region).decode
 _placed = msgspec.json.Decoder(_Placed).decode
 
 
-class DigitalOceanCompute(Images, Volumes, Keys, Networks, Firewalls):
+class DigitalOceanCompute(Sizes, Images, Volumes, Keys, Networks, Firewalls):
     """DigitalOcean's Droplets and what belongs to them."""
 
     features: ClassVar[dict[str, list[str]]] = {"create_node": ["ssh_key"]}
@@ -204,24 +181,6 @@ class DigitalOceanCompute(Images, Volumes, Keys, Networks, Firewalls):
         """Rename a Droplet and wait for it: POST /v2/droplets/{id}/actions."""
         await self._act_on_node(node, type="rename", name=name)
         return await self.get_node(node.id)
-
-    async def list_sizes(self, cursor: str | None, location: NodeLocation | None) -> Page[NodeSize]:
-        """List sizes that can be had: GET /v2/sizes."""
-        answer = await self.api.page(cursor, "/sizes", _Sizes)
-        sizes = [(_size(raw), raw) for raw in answer.sizes]
-        wanted = [
-            _node_size(size, raw)
-            for size, raw in sizes
-            if size.available and (location is None or location.id in size.regions)
-        ]
-        return Page(wanted, answer.next)
-
-    async def list_locations(self, cursor: str | None) -> Page[NodeLocation]:
-        """List regions that take new Droplets: GET /v2/regions."""
-        answer = await self.api.page(cursor, "/regions", _Regions)
-        regions = [(_region(raw), raw) for raw in answer.regions]
-        found = [_location(region, raw) for region, raw in regions if region.available]
-        return Page(found, answer.next)
 
     async def shutdown_node(self, node: Node) -> None:
         """Ask a Droplet's system to shut down, and wait: POST /v2/droplets/{id}/actions.
@@ -384,7 +343,7 @@ class _NodeReader:
         size = self._sizes.get(slug)
         if size is None:
             part = _parts(raw).size
-            size = self._sizes[slug] = _node_size(_size(part), part)
+            size = self._sizes[slug] = size_of(part)
         return size
 
     def _image(self, number: int, raw: msgspec.Raw) -> NodeImage:
@@ -399,20 +358,3 @@ class _NodeReader:
         if tags is None:
             tags = self._tags_of[key] = tags_of(words)
         return tags.copy()
-
-
-def _node_size(size: _Size, raw: msgspec.Raw) -> NodeSize:
-    return NodeSize(
-        id=size.slug,
-        name=size.slug,
-        ram=size.memory,
-        disk=size.disk,
-        bandwidth=int(size.transfer * 1000) or None,
-        price=size.price_hourly,
-        extra=extra_of(raw),
-        vcpus=size.vcpus or None,
-    )
-
-
-def _location(region: _Region, raw: msgspec.Raw) -> NodeLocation:
-    return NodeLocation(region.slug, region.name, "", extra_of(raw))
