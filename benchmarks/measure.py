@@ -72,7 +72,10 @@ def running_server(counts: tuple[int, ...], certificates: Path) -> Iterator[dict
         assert process.stdin
         assert process.stdout
         try:
-            yield json.loads(process.stdout.readline())
+            started = process.stdout.readline()
+            if not started:
+                raise SystemExit("the server with the canned answers did not start")
+            yield json.loads(started)
         finally:
             process.stdin.close()
             process.wait(10)
@@ -131,7 +134,9 @@ def run_side(side: Side, environment: Environment) -> dict[str, Any]:
     if side.code is not None:
         return _whole_process(environment.python, side.code)
     worker = WORKERS / f"run_{side.environment}.py"
-    report = json.loads(_finish([str(environment.python), str(worker), json.dumps(side.job)]))
+    report: dict[str, Any] = json.loads(
+        _finish([str(environment.python), str(worker), json.dumps(side.job)])
+    )
     if "signed" in report:
         _check_signature(report["signed"])
     return report

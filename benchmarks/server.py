@@ -93,7 +93,7 @@ class Site:
         def link(number: int) -> str:
             return f"{self.url}/v2/droplets?page={number}&per_page={size}"
 
-        links = {}
+        links: dict[str, str] = {}
         if page > 1:
             links |= {"first": link(1), "prev": link(page - 1)}
         if page < last:
