@@ -58,7 +58,7 @@ def error_details(body: bytes) -> ErrorDetails:
     if root.tag == "InvalidChangeBatch":  # Route 53 had no code in it for years
         messages = [one.value for one in root.all("Messages/Message")]
         return ErrorDetails(root.tag, " ".join(messages) or root.text("Message", ""), request_id)
-    error = root if root.tag == "Error" else root.find("Error")
+    error = root if root.tag == "Error" else root.find("Error") or root.find("Errors/Error")
     if error is None:
         return ErrorDetails(request_id=request_id)
     return ErrorDetails(error.text("Code", ""), error.text("Message", ""), request_id)

@@ -225,6 +225,7 @@ ID = b"<RequestId>I</RequestId>"
             b"<InvalidChangeBatch><Messages><Message>a</Message></Messages></InvalidChangeBatch>",
             ("InvalidChangeBatch", "a", ""),
         ),
+        (b"<Response><Errors>%s</Error></Errors>%s</Response>" % (ERROR, ID), ("C", "M", "I")),
         (b"<Other><RequestId>I</RequestId></Other>", ("", "", "I")),
         (b"<html><body>Bad gateway</body></html>", ("", "", "")),
         (b"", ("", "", "")),
