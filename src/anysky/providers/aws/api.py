@@ -30,6 +30,7 @@ __all__ = [
     "DOMAINS",
     "ERRORS",
     "check_region",
+    "configured_endpoint",
     "country_of",
     "domain_of",
     "name_region",
@@ -143,7 +144,7 @@ def check_region(region: str) -> str:
     """
     if not _REGION.fullmatch(region) or len(region) > 40:  # noqa: PLR2004 - the longest has 20
         raise InvalidAccountError(
-            f"{region[:80]!r} cannot be the name of an AWS region; one is, for example, eu-west-1"
+            f"{region[:80]!r} is not the name of an AWS region; one is, for example, eu-west-1"
         )
     return region
 
@@ -182,23 +183,34 @@ def regional_endpoint(service: str, region: str) -> str:
     return f"https://{service}.{check_region(region)}.{domain_of(region)}"
 
 
-def service_endpoint(service: str, account: AWS, environ: Mapping[str, str]) -> str:
-    """Return the URL that is configured for a service: empty for AWS's own.
+def configured_endpoint(service: str, environ: Mapping[str, str]) -> str:
+    """Return the URL that the environment names for a service; empty if it names none.
 
     Args:
         service: Name in ``AWS_ENDPOINT_URL_<SERVICE>``: ``"EC2"``, ``"S3"``, ``"ROUTE_53"``.
-        account: The settings; their endpoint comes first.
         environ: The process's environment.
 
     Raises:
-        InvalidAccountError: What the environment names is no URL.
+        InvalidAccountError: What it names is no URL.
     """
-    if account.endpoint:
-        return account.endpoint.rstrip("/")
     if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
         return ""
     specific = url_setting(environ, f"AWS_ENDPOINT_URL_{service}")
     return specific or url_setting(environ, "AWS_ENDPOINT_URL")
+
+
+def service_endpoint(service: str, account: AWS, environ: Mapping[str, str]) -> str:
+    """Return the URL that is configured for a service: empty for AWS's own.
+
+    Args:
+        service: See `configured_endpoint`.
+        account: The settings; their endpoint comes first.
+        environ: The process's environment.
+
+    Raises:
+        InvalidAccountError: As `configured_endpoint`.
+    """
+    return account.endpoint.rstrip("/") or configured_endpoint(service, environ)
 
 
 def name_region(error: CloudError, region: str) -> None:

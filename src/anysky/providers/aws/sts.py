@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentit
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -18,48 +18,28 @@ from anysky.errors import (
     InvalidAccountError,
     InvalidRequestError,
     MalformedResponseError,
-    PermissionDeniedError,
     ProviderUnavailableError,
-    RateLimitedError,
 )
-from anysky.providers.aws.temporary import Fresh, clock_of, unix_time, url_setting
+from anysky.providers.aws.api import ERRORS, configured_endpoint, regional_endpoint
+from anysky.providers.aws.temporary import Fresh, clock_of, unix_time
 from anysky.secret import Secret
 from anysky.transport.base import Request, encode_query
 from anysky.wire import xml
 from anysky.wire.aws_sigv4 import Credentials, Signer, host_header
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from anysky.runtime.base import Runtime
     from anysky.transport.base import Response, Transport
 
 __all__ = ["Role", "assume_role", "assume_role_with_web_identity", "sts_endpoint"]
 
-_REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
-_DNS_SUFFIXES = {
-    "cn-": "amazonaws.com.cn",
-    "eu-isoe-": "cloud.adc-e.uk",
-    "eusc-": "amazonaws.eu",
-    "us-iso-": "c2s.ic.gov",
-    "us-isob-": "sc2s.sgov.gov",
-    "us-isof-": "csp.hci.ic.gov",
-}
 _FORM = "application/x-www-form-urlencoded; charset=utf-8"
-_STS_ERRORS: dict[str, type[CloudError]] = {
-    "AccessDenied": PermissionDeniedError,
-    "ExpiredToken": AuthenticationError,
-    "ExpiredTokenException": AuthenticationError,
+_STS_ERRORS: Mapping[str, type[CloudError]] = {
+    **ERRORS,
     "IDPCommunicationError": ProviderUnavailableError,
     "IDPRejectedClaim": AuthenticationError,
-    "IncompleteSignature": AuthenticationError,
-    "InvalidClientTokenId": AuthenticationError,
     "InvalidIdentityToken": AuthenticationError,
-    "MissingAuthenticationToken": AuthenticationError,
     "RegionDisabledException": InvalidAccountError,
-    "SignatureDoesNotMatch": AuthenticationError,
-    "Throttling": RateLimitedError,
-    "ThrottlingException": RateLimitedError,
 }
 
 
@@ -137,15 +117,7 @@ def sts_endpoint(environ: Mapping[str, str], region: str) -> str:
     Raises:
         InvalidAccountError: The region is not the name of one, or what is configured is no URL.
     """
-    if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() != "true":
-        configured = url_setting(environ, "AWS_ENDPOINT_URL_STS")
-        configured = configured or url_setting(environ, "AWS_ENDPOINT_URL")
-        if configured:
-            return configured
-    if not _REGION.fullmatch(region):
-        raise InvalidAccountError(f"{region!r} is not the name of an AWS region")
-    suffixes = [suffix for start, suffix in _DNS_SUFFIXES.items() if region.startswith(start)]
-    return f"https://sts.{region}.{suffixes[0] if suffixes else 'amazonaws.com'}"
+    return configured_endpoint("STS", environ) or regional_endpoint("sts", region)
 
 
 def _role_parameters(role: Role) -> list[tuple[str, str]]:
