@@ -312,6 +312,51 @@ def test_a_security_group_lives(play):
     play(scenario)
 
 
+def test_rules_by_the_arguments_of_libcloud(play):
+    async def scenario(cloud):
+        group = await cloud.create_security_group("web")
+        other = await cloud.create_security_group("other")
+        pairs = [{"group_id": other.id}]
+
+        await cloud.ex_authorize_security_group_ingress(
+            group.id, 22, 22, ["192.0.2.0/24"], description="office"
+        )
+        await cloud.ex_authorize_security_group_ingress(group.id, 53, 53, None, pairs, "udp")
+        await cloud.ex_authorize_security_group_egress(group.id, 80, 81, ["192.0.2.0/24"])
+        [found] = await cloud.list_security_groups(ids=[group.id])
+        assert set(found.rules) == {
+            SecurityGroupRule("ingress", "tcp", 22, 22, ("192.0.2.0/24",), (), "office"),
+            SecurityGroupRule("ingress", "udp", 53, 53, (), (other.id,)),
+            SecurityGroupRule("egress", "tcp", 80, 81, ("192.0.2.0/24",)),
+            SecurityGroupRule("egress", "all", None, None, ("0.0.0.0/0",)),
+        }
+
+        await cloud.ex_revoke_security_group_ingress(group.id, 53, 53, None, pairs, "udp")
+        await cloud.ex_revoke_security_group_egress(group.id, 80, 81, ["192.0.2.0/24"])
+        [found] = await cloud.list_security_groups(ids=[group.id])
+        assert [rule.protocol for rule in found.rules] == ["tcp", "all"]
+
+    play(scenario)
+
+
+def test_addresses_by_the_names_of_libcloud(play):
+    async def scenario(cloud):
+        node = await cloud.create_node("web", MICRO, IMAGE)
+        made = await cloud.ex_allocate_address("vpc")
+        assert [one.id for one in await cloud.ex_describe_all_addresses()] == [made.id]
+        assert await cloud.ex_describe_all_addresses(only_associated=True) == []
+
+        association = await cloud.ex_associate_address_with_node(node, made)
+        assert association.startswith("eipassoc-")
+        [found] = await cloud.ex_describe_all_addresses(only_associated=True)
+        assert found.node_id == node.id
+        await cloud.ex_disassociate_address(made)
+        await cloud.ex_release_address(made)
+        assert await cloud.ex_describe_all_addresses() == []
+
+    play(scenario)
+
+
 def test_a_floating_address_lives(play):
     async def scenario(cloud):
         node = await cloud.create_node("web", MICRO, IMAGE)
@@ -338,6 +383,8 @@ def test_tags_and_console_of_a_node(play):
         assert await cloud.ex_describe_tags(node) == {"Name": "web", "stage": "test"}
         await cloud.ex_delete_tags(node.id, {"stage": "test"})
         assert await cloud.ex_describe_tags(node.id) == {"Name": "web"}
+        status = await cloud.call(EC2.describe_instance_status, node)
+        assert status == {"state": "running", "instance": "ok", "system": "ok"}
         console = await cloud.call(EC2.get_console_output, node)
         assert console["instance_id"] == node.id
         assert "Linux version" in console["output"]

@@ -24,7 +24,7 @@ from .instances import Instances
 from .launch import OPTIONS, EC2Launch
 from .volumes import EC2Volumes
 
-__all__ = ["EC2", "ConsoleOutput"]
+__all__ = ["EC2", "ConsoleOutput", "NodeStatus"]
 
 _FILTERS = Option("ex_filters", "dict[str, str | list[str]]", "EC2's own filters by their names")
 
@@ -41,6 +41,21 @@ class ConsoleOutput(TypedDict):
     instance_id: str
     timestamp: str
     output: str
+
+
+class NodeStatus(TypedDict):
+    """How a node does, as EC2 sees it.
+
+    Attributes:
+        state: State of the instance.
+        instance: Result of the checks of the instance: ``"ok"``, ``"impaired"``,
+            ``"initializing"``, ``"insufficient-data"`` or ``"not-applicable"``.
+        system: Result of the checks of the machine it runs on.
+    """
+
+    state: str
+    instance: str
+    system: str
 
 
 class _Type(Tagged):
@@ -200,6 +215,23 @@ class EC2(EC2Launch, EC2Firewalls, EC2Images, EC2Volumes):
             "instance_id": answer.text("instanceId", ""),
             "timestamp": answer.text("timestamp", ""),
             "output": output.decode("utf-8", "replace"),
+        }
+
+    async def describe_instance_status(self, node: Node | str) -> NodeStatus:
+        """Return the results of EC2's status checks of a node: DescribeInstanceStatus.
+
+        Raises:
+            NotFoundError: There is no such node.
+        """
+        parameters = {"InstanceId": [id_of(node)], "IncludeAllInstances": True}
+        answer = await self.ask("DescribeInstanceStatus", parameters)
+        found = answer.find("instanceStatusSet/item")
+        if found is None:
+            raise NotFoundError(f"there is no node {id_of(node)}")
+        return {
+            "state": found.text("instanceState/name", ""),
+            "instance": found.text("instanceStatus/status", ""),
+            "system": found.text("systemStatus/status", ""),
         }
 
     async def create_tags(self, resource: Any, tags: Mapping[str, str]) -> None:

@@ -21,6 +21,7 @@ from anysky.errors import (
     KeyPairDoesNotExistError,
     NotFoundError,
     QuotaExceededError,
+    RateLimitedError,
 )
 from anysky.model.base import lazy_extra
 from anysky.providers.aws.api import (
@@ -61,7 +62,11 @@ MAX_FILTER_VALUES = 200
 _EC2_ERRORS: Mapping[str, type[CloudError]] = {
     **ERRORS,
     "AddressLimitExceeded": QuotaExceededError,
+    "CannotDelete": ConflictError,
+    "ConcurrentTagAccess": ConflictError,
     "DependencyViolation": ConflictError,
+    "EC2ThrottledException": RateLimitedError,
+    "IdempotentParameterMismatch": ConflictError,
     "IncorrectInstanceState": ConflictError,
     "IncorrectModificationState": ConflictError,
     "IncorrectSpotRequestState": ConflictError,
@@ -84,9 +89,12 @@ _EC2_ERRORS: Mapping[str, type[CloudError]] = {
     "InvalidPlacementGroup.Unknown": NotFoundError,
     "InvalidPermission.Duplicate": AlreadyExistsError,
     "InvalidSnapshot.InUse": ConflictError,
+    "InvalidState": ConflictError,
     "InvalidSubnet.Conflict": ConflictError,
     "MaxIOPSLimitExceeded": QuotaExceededError,
     "MaxSpotInstanceCountExceeded": QuotaExceededError,
+    "OperationNotPermitted": ConflictError,  # mostly a node that is protected
+    "Resource.AlreadyAssociated": ConflictError,
     "ResourceCountExceeded": QuotaExceededError,
     "ResourceLimitExceeded": QuotaExceededError,
     "RulesPerSecurityGroupLimitExceeded": QuotaExceededError,

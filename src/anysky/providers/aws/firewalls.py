@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from anysky.model.compute import Filter, Network, SecurityGroup, SecurityGroupRu
 from anysky.paging import Page
 from anysky.wire import xml
 
-from .ec2 import EC2Backend, Tagged, extra_of, filters, tag_specification
+from .ec2 import EC2Backend, Tagged, extra_of, filters, id_of, tag_specification
 
 __all__ = ["EC2Firewalls"]
 
@@ -134,6 +134,70 @@ class EC2Firewalls(EC2Backend):
         """Take a rule away: RevokeSecurityGroupIngress, RevokeSecurityGroupEgress."""
         await self._change("Revoke", group, [rule])
 
+    async def authorize_security_group_ingress(
+        self,
+        id: str,
+        from_port: int,
+        to_port: int,
+        cidr_ips: Sequence[str] | None = None,
+        group_pairs: Sequence[Mapping[str, str]] | None = None,
+        protocol: str = "tcp",
+        description: str | None = None,
+    ) -> None:
+        """Let something in, by the arguments of Libcloud: AuthorizeSecurityGroupIngress.
+
+        Args:
+            id: Id of the group.
+            from_port: First port.
+            to_port: Last port.
+            cidr_ips: Address ranges at the other end.
+            group_pairs: Groups at the other end, each as ``{"group_id": …}``.
+            protocol: ``"tcp"``, ``"udp"``, ``"icmp"`` …
+            description: Text for people.
+        """
+        ports = (from_port, to_port)
+        rule = _pair_rule("ingress", protocol, ports, cidr_ips, group_pairs, description)
+        await self._change("Authorize", id, [rule])
+
+    async def authorize_security_group_egress(
+        self,
+        id: str,
+        from_port: int,
+        to_port: int,
+        cidr_ips: Sequence[str] | None = None,
+        group_pairs: Sequence[Mapping[str, str]] | None = None,
+        protocol: str = "tcp",
+    ) -> None:
+        """Let something out; see `authorize_security_group_ingress`."""
+        rule = _pair_rule("egress", protocol, (from_port, to_port), cidr_ips, group_pairs, None)
+        await self._change("Authorize", id, [rule])
+
+    async def revoke_security_group_ingress(
+        self,
+        id: str,
+        from_port: int,
+        to_port: int,
+        cidr_ips: Sequence[str] | None = None,
+        group_pairs: Sequence[Mapping[str, str]] | None = None,
+        protocol: str = "tcp",
+    ) -> None:
+        """Take a rule away again; see `authorize_security_group_ingress`."""
+        rule = _pair_rule("ingress", protocol, (from_port, to_port), cidr_ips, group_pairs, None)
+        await self._change("Revoke", id, [rule])
+
+    async def revoke_security_group_egress(
+        self,
+        id: str,
+        from_port: int,
+        to_port: int,
+        cidr_ips: Sequence[str] | None = None,
+        group_pairs: Sequence[Mapping[str, str]] | None = None,
+        protocol: str = "tcp",
+    ) -> None:
+        """Take a rule away again; see `authorize_security_group_ingress`."""
+        rule = _pair_rule("egress", protocol, (from_port, to_port), cidr_ips, group_pairs, None)
+        await self._change("Revoke", id, [rule])
+
     async def _set_rules(self, group: SecurityGroup, rules: Sequence[SecurityGroupRule]) -> None:
         ingress = [rule for rule in rules if rule.direction == "ingress"]
         egress = [rule for rule in rules if rule.direction == "egress"]
@@ -145,18 +209,38 @@ class EC2Firewalls(EC2Backend):
             await self._change("Authorize", group, egress)
 
     async def _change(
-        self, verb: str, group: SecurityGroup, rules: Sequence[SecurityGroupRule]
+        self, verb: str, group: SecurityGroup | str, rules: Sequence[SecurityGroupRule]
     ) -> None:
         """Add or take away rules of one direction."""
         permissions = [_permission(rule) for rule in rules]
         action = f"{verb}SecurityGroup{_ACTIONS[rules[0].direction]}"
-        await self.act(action, {"GroupId": group.id, "IpPermissions": permissions})
+        await self.act(action, {"GroupId": id_of(group), "IpPermissions": permissions})
 
 
 def _required(group_id: str | None) -> str:
     if not group_id:
         raise MalformedResponseError("EC2 made a security group and did not tell its id")
     return group_id
+
+
+def _pair_rule(
+    direction: str,
+    protocol: str,
+    ports: tuple[int, int],
+    cidr_ips: Sequence[str] | None,
+    group_pairs: Sequence[Mapping[str, str]] | None,
+    description: str | None,
+) -> SecurityGroupRule:
+    """Make a rule of the arguments of Libcloud.
+
+    Raises:
+        InvalidRequestError: A group has no id.
+    """
+    if any("group_id" not in pair for pair in group_pairs or ()):
+        raise InvalidRequestError("each of group_pairs needs a 'group_id'")
+    groups = tuple(pair["group_id"] for pair in group_pairs or ())
+    cidrs = tuple(cidr_ips or ())
+    return SecurityGroupRule(direction, protocol, *ports, cidrs, groups, description or "")
 
 
 def _permission(rule: SecurityGroupRule) -> dict[str, Any]:

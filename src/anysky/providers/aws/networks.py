@@ -185,6 +185,21 @@ class EC2Networks(EC2Backend):
         """
         await self.disassociate_address(address)
 
+    async def allocate_address(self, domain: str = "vpc") -> FloatingIP:
+        """Allocate an Elastic IP address; there are no others than those of VPCs: AllocateAddress.
+
+        Raises:
+            InvalidRequestError: Another domain is wanted: EC2-Classic has been shut down.
+        """
+        if domain != "vpc":
+            raise InvalidRequestError(f"addresses are in the domain 'vpc', not {domain!r}")
+        return await self.create_floating_ip(None, {})
+
+    async def describe_all_addresses(self, only_associated: bool = False) -> list[FloatingIP]:
+        """Return all Elastic IP addresses, or those that nodes have: DescribeAddresses."""
+        page = await self.list_floating_ips(None, Filter())
+        return [one for one in page.items if one.node_id or not only_associated]
+
     async def associate_address_with_node(
         self, node: Node | str, elastic_ip: FloatingIP | str
     ) -> str:
