@@ -133,7 +133,9 @@ def test_without_a_region_nothing_is_signed():
 
 
 @pytest.mark.parametrize("by", [86_400, -86_400, 600])
-@pytest.mark.parametrize("code", ["RequestExpired", "RequestTimeTooSkewed", "Signature expired: x"])
+@pytest.mark.parametrize(
+    "code", ["RequestExpired", "RequestTimeTooSkewed", "AuthFailure", "SignatureDoesNotMatch"]
+)
 def test_a_wrong_clock_follows_the_server(by, code):
     one = signer()
 
@@ -157,6 +159,11 @@ def test_a_server_without_a_clock_changes_nothing(date):
     response = Response(400, {"date": date}, b"RequestTimeTooSkewed")
 
     assert run(signer().refused(Request("GET", "/"), response)) is False
+
+
+@pytest.mark.parametrize("code", ["AuthFailure", "SignatureDoesNotMatch"])
+def test_a_wrong_secret_is_not_taken_for_a_wrong_clock(code):
+    assert run(signer().refused(Request("GET", "/"), skewed(5, code))) is False
 
 
 def test_another_refusal_is_final():

@@ -129,14 +129,14 @@ class EC2(EC2Launch, EC2Firewalls, EC2Images, EC2Volumes):
         node_ids = filter.options.get("ex_node_ids")
         if node_ids:  # EC2 returns these in one page
             asked = {"InstanceId": list(node_ids), **asked}
-            answer = await self.call("DescribeInstances", asked, Instances)
+            answer = await self._call("DescribeInstances", asked, Instances)
         else:
-            answer = await self.page(cursor, "DescribeInstances", asked, Instances)
+            answer = await self._page(cursor, "DescribeInstances", asked, Instances)
         return Page(answer.nodes(), answer.next_token or None)
 
     async def get_node(self, node_id: str) -> Node:
         """Fetch an instance: DescribeInstances."""
-        answer = await self.call("DescribeInstances", {"InstanceId": [node_id]}, Instances)
+        answer = await self._call("DescribeInstances", {"InstanceId": [node_id]}, Instances)
         nodes = answer.nodes()
         if not nodes:
             raise NotFoundError(f"there is no node {node_id}")
@@ -144,19 +144,19 @@ class EC2(EC2Launch, EC2Firewalls, EC2Images, EC2Volumes):
 
     async def reboot_node(self, node: Node) -> None:
         """Reboot an instance: RebootInstances."""
-        await self.act("RebootInstances", {"InstanceId": [node.id]})
+        await self._act("RebootInstances", {"InstanceId": [node.id]})
 
     async def start_node(self, node: Node) -> None:
         """Start an instance: StartInstances."""
-        await self.act("StartInstances", {"InstanceId": [node.id]})
+        await self._act("StartInstances", {"InstanceId": [node.id]})
 
     async def stop_node(self, node: Node) -> None:
         """Stop an instance: StopInstances."""
-        await self.act("StopInstances", {"InstanceId": [node.id]})
+        await self._act("StopInstances", {"InstanceId": [node.id]})
 
     async def destroy_node(self, node: Node) -> None:
         """Terminate an instance: TerminateInstances."""
-        await self.act("TerminateInstances", {"InstanceId": [node.id]})
+        await self._act("TerminateInstances", {"InstanceId": [node.id]})
 
     async def rename_node(self, node: Node, name: str) -> Node:
         """Set the tag Name: CreateTags, DescribeInstances."""
@@ -170,7 +170,7 @@ class EC2(EC2Launch, EC2Firewalls, EC2Images, EC2Volumes):
 
         The network and everything else is in `extra`, by AWS's names. Prices are not told.
         """
-        answer = await self.page(cursor, "DescribeInstanceTypes", {}, _Types, size=100)
+        answer = await self._page(cursor, "DescribeInstanceTypes", {}, _Types, size=100)
         sizes = [_size(one) for one in answer.types]
         if location is not None and sizes:
             offered = await self._offered(location, [size.id for size in sizes])
@@ -179,12 +179,12 @@ class EC2(EC2Launch, EC2Firewalls, EC2Images, EC2Volumes):
 
     async def list_locations(self, cursor: str | None) -> Page[NodeLocation]:  # noqa: ARG002 - there is one page
         """List the availability zones of the region: DescribeAvailabilityZones."""
-        answer = await self.call("DescribeAvailabilityZones", {}, _Zones)
+        answer = await self._call("DescribeAvailabilityZones", {}, _Zones)
         return Page([_location(zone) for zone in answer.zones])
 
     async def list_regions(self) -> list[str]:
         """List the regions that the account may use: DescribeRegions."""
-        answer = await self.call("DescribeRegions", {}, _Regions)
+        answer = await self._call("DescribeRegions", {}, _Regions)
         return sorted(answer.names)
 
     async def change_node_size(self, node: Node | str, new_size: NodeSize | str) -> None:
@@ -205,7 +205,7 @@ class EC2(EC2Launch, EC2Firewalls, EC2Images, EC2Volumes):
             node: The node, or its id.
             attributes: EC2's parameter, such as ``{"DisableApiTermination": {"Value": True}}``.
         """
-        await self.act("ModifyInstanceAttribute", {"InstanceId": id_of(node), **attributes})
+        await self._act("ModifyInstanceAttribute", {"InstanceId": id_of(node), **attributes})
 
     async def get_console_output(self, node: Node | str) -> ConsoleOutput:
         """Return what a node has written to its console: GetConsoleOutput."""
@@ -237,14 +237,14 @@ class EC2(EC2Launch, EC2Firewalls, EC2Images, EC2Volumes):
     async def create_tags(self, resource: Any, tags: Mapping[str, str]) -> None:
         """Set tags of anything that EC2 has, a model or an id: CreateTags."""
         if tags:
-            await self.act(
+            await self._act(
                 "CreateTags", {"ResourceId": [id_of(resource)], "Tag": tags_of("", tags)}
             )
 
     async def delete_tags(self, resource: Any, tags: Mapping[str, str]) -> None:
         """Take tags away, each only if it has the value given: DeleteTags."""
         if tags:
-            await self.act(
+            await self._act(
                 "DeleteTags", {"ResourceId": [id_of(resource)], "Tag": tags_of("", tags)}
             )
 
@@ -252,17 +252,17 @@ class EC2(EC2Launch, EC2Firewalls, EC2Images, EC2Volumes):
         """Return the tags of anything that EC2 has: DescribeTags."""
         wanted = filter_parameter({"resource-id": id_of(resource)})
         # A thing has 50 tags at the most: there is one page.
-        answer = await self.call("DescribeTags", {**wanted, "MaxResults": 1000}, _Tags)
+        answer = await self._call("DescribeTags", {**wanted, "MaxResults": 1000}, _Tags)
         return answer.tags
 
     async def _offered(self, location: NodeLocation, types: list[str]) -> set[str]:
-        kind = "region" if location.id == await self.region() else "availability-zone"
+        kind = "region" if location.id == await self._region() else "availability-zone"
         parameters = {
             "LocationType": kind,
             "MaxResults": 1000,
             **filter_parameter({"location": location.id, "instance-type": types}),
         }
-        answer = await self.call("DescribeInstanceTypeOfferings", parameters, _Offerings)
+        answer = await self._call("DescribeInstanceTypeOfferings", parameters, _Offerings)
         return set(answer.types)
 
 

@@ -167,7 +167,7 @@ class EC2Backend(ComputeBackend):
         """Return what signs requests to EC2."""
         return AWSSigner("ec2", cast("AWS", account), connection)
 
-    async def call(self, action: str, parameters: Mapping[str, Any], document: type[R]) -> R:
+    async def _call(self, action: str, parameters: Mapping[str, Any], document: type[R]) -> R:
         """Send one action and decode its answer.
 
         Args:
@@ -181,18 +181,23 @@ class EC2Backend(ComputeBackend):
         return decode_answer(await self._send(action, parameters), document, _EC2_ERRORS)
 
     async def ask(self, action: str, parameters: Mapping[str, Any]) -> xml.Element:
-        """Send one action and return its answer, a small one, as a tree.
+        """Send any action of EC2 and return its answer, a small one, as a tree.
+
+        Args:
+            action: Name of the action.
+            parameters: Its parameters; lists, mappings, numbers, booleans and bytes are written
+                as EC2 wants them, and those that are None are left out.
 
         Raises:
-            CloudError: As `call`.
+            CloudError: The answer is an error, or is not what the reference promises.
         """
         return parse_answer(await self._send(action, parameters), action, _EC2_ERRORS)
 
-    async def act(self, action: str, parameters: Mapping[str, Any]) -> None:
+    async def _act(self, action: str, parameters: Mapping[str, Any]) -> None:
         """Send one action whose answer holds nothing of interest.
 
         Raises:
-            CloudError: As `call`.
+            CloudError: As `_call`.
         """
         try:
             await self.ask(action, parameters)
@@ -202,7 +207,7 @@ class EC2Backend(ComputeBackend):
                 raise
             # An earlier try, whose answer was lost, has done it.
 
-    async def page(
+    async def _page(
         self,
         cursor: str | None,
         action: str,
@@ -220,7 +225,7 @@ class EC2Backend(ComputeBackend):
             size: Items that the action returns at the most.
         """
         paging = {"MaxResults": size, "NextToken": cursor}
-        return await self.call(action, {**parameters, **paging}, document)
+        return await self._call(action, {**parameters, **paging}, document)
 
     async def _send(self, action: str, parameters: Mapping[str, Any]) -> Response:
         request = query_request(
@@ -228,7 +233,7 @@ class EC2Backend(ComputeBackend):
             VERSION,
             parameters,
             safe=action.startswith(_READS),
-            repeatable=action in _REPEATABLE or "ClientToken" in parameters,
+            repeatable=action in _REPEATABLE or bool(parameters.get("ClientToken")),
             endpoint="" if self.connection.endpoint else await self._regional_endpoint(),
         )
         try:
@@ -238,9 +243,9 @@ class EC2Backend(ComputeBackend):
             raise
 
     async def _regional_endpoint(self) -> str:
-        return regional_endpoint("ec2", await self.region())
+        return regional_endpoint("ec2", await self._region())
 
-    async def region(self) -> str:
+    async def _region(self) -> str:
         """Return the region that this driver talks to, also where a profile names it.
 
         Raises:
@@ -250,7 +255,7 @@ class EC2Backend(ComputeBackend):
 
     async def _explain(self, error: CloudError) -> None:
         """Say where the address came from, if it was not configured."""
-        region = await self.region()
+        region = await self._region()
         if self.connection.endpoint in ("", regional_endpoint("ec2", region)):
             name_region(error, region)
 

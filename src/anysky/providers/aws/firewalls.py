@@ -72,7 +72,7 @@ class EC2Firewalls(EC2Backend):
     async def list_security_groups(self, cursor: str | None, filter: Filter) -> Page[SecurityGroup]:
         """List security groups with their rules: DescribeSecurityGroups."""
         asked = filters(filter, "group-id", "sg-", name="group-name")
-        answer = await self.page(cursor, "DescribeSecurityGroups", asked, _Groups)
+        answer = await self._page(cursor, "DescribeSecurityGroups", asked, _Groups)
         return Page([_security_group(one) for one in answer.groups], answer.next_token or None)
 
     async def create_security_group(
@@ -122,7 +122,7 @@ class EC2Firewalls(EC2Backend):
 
     async def delete_security_group(self, group: SecurityGroup) -> None:
         """Delete a security group: DeleteSecurityGroup."""
-        await self.act("DeleteSecurityGroup", {"GroupId": group.id})
+        await self._act("DeleteSecurityGroup", {"GroupId": group.id})
 
     async def add_security_group_rule(self, group: SecurityGroup, rule: SecurityGroupRule) -> None:
         """Add a rule: AuthorizeSecurityGroupIngress, AuthorizeSecurityGroupEgress."""
@@ -214,7 +214,7 @@ class EC2Firewalls(EC2Backend):
         """Add or take away rules of one direction."""
         permissions = [_permission(rule) for rule in rules]
         action = f"{verb}SecurityGroup{_ACTIONS[rules[0].direction]}"
-        await self.act(action, {"GroupId": id_of(group), "IpPermissions": permissions})
+        await self._act(action, {"GroupId": id_of(group), "IpPermissions": permissions})
 
 
 def _required(group_id: str | None) -> str:

@@ -61,14 +61,14 @@ class EC2Images(EC2Backend):
         """
         asked = _images_asked(filter)
         if "ImageId" in asked:  # EC2 returns these in one page
-            answer = await self.call("DescribeImages", asked, _Images)
+            answer = await self._call("DescribeImages", asked, _Images)
         else:
-            answer = await self.page(cursor, "DescribeImages", asked, _Images)
+            answer = await self._page(cursor, "DescribeImages", asked, _Images)
         return Page([_image(one) for one in answer.images], answer.next_token or None)
 
     async def get_image(self, image_id: str) -> NodeImage:
         """Fetch an image: DescribeImages."""
-        answer = await self.call("DescribeImages", {"ImageId": [image_id]}, _Images)
+        answer = await self._call("DescribeImages", {"ImageId": [image_id]}, _Images)
         if not answer.images:
             raise NotFoundError(f"there is no image {image_id}")
         return _image(answer.images[0])
@@ -91,7 +91,7 @@ class EC2Images(EC2Backend):
 
     async def delete_image(self, image: NodeImage) -> None:
         """Deregister an image; the snapshots it was made of stay: DeregisterImage."""
-        await self.act("DeregisterImage", {"ImageId": image.id})
+        await self._act("DeregisterImage", {"ImageId": image.id})
 
     async def copy_image(
         self, source_region: str, image: NodeImage, name: str, description: str | None

@@ -38,13 +38,13 @@ class EC2Keys(EC2Backend):
 
     async def list_key_pairs(self, cursor: str | None) -> Page[KeyPair]:  # noqa: ARG002 - there is one page
         """List key pairs with their public keys: DescribeKeyPairs."""
-        answer = await self.call("DescribeKeyPairs", {"IncludePublicKey": True}, _Keys)
+        answer = await self._call("DescribeKeyPairs", {"IncludePublicKey": True}, _Keys)
         return Page([_key_pair(one) for one in answer.keys])
 
     async def get_key_pair(self, name: str) -> KeyPair:
         """Fetch a key pair: DescribeKeyPairs."""
         parameters = {"KeyName": [name], "IncludePublicKey": True}
-        answer = await self.call("DescribeKeyPairs", parameters, _Keys)
+        answer = await self._call("DescribeKeyPairs", parameters, _Keys)
         if not answer.keys:
             raise KeyPairDoesNotExistError(f"there is no key pair {name!r}")
         return _key_pair(answer.keys[0])
@@ -82,12 +82,12 @@ class EC2Keys(EC2Backend):
 
     async def delete_key_pair(self, key_pair: KeyPair) -> None:
         """Delete a key pair; EC2 does not mind if there is none: DeleteKeyPair."""
-        await self.act("DeleteKeyPair", {"KeyName": key_pair.name})
+        await self._act("DeleteKeyPair", {"KeyName": key_pair.name})
 
     async def _find_or_import(self, public_key: str) -> tuple[str, KeyPair | None]:
         """Return the name under which EC2 knows a public key, and the key pair if it is new."""
         name = _name_of(public_key)
-        known = await self.call("DescribeKeyPairs", filter_parameter({"key-name": name}), _Keys)
+        known = await self._call("DescribeKeyPairs", filter_parameter({"key-name": name}), _Keys)
         if known.keys:
             return name, None
         try:

@@ -73,7 +73,7 @@ class EC2Launch(EC2Keys, EC2Networks):
             raise _without_node(error, imported) from error
 
     async def _launch(self, parameters: Mapping[str, Any]) -> Node:
-        answer = await self.call("RunInstances", parameters, Launched)
+        answer = await self._call("RunInstances", parameters, Launched)
         if not answer.instances:
             raise MalformedResponseError("EC2 launched an instance and did not tell which")
         return node_of(answer.instances[0])

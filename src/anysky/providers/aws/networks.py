@@ -80,7 +80,7 @@ class EC2Networks(EC2Backend):
     async def list_networks(self, cursor: str | None, filter: Filter) -> Page[Network]:
         """List VPCs: DescribeVpcs."""
         asked = filters(filter, "vpc-id", "vpc-")
-        answer = await self.page(cursor, "DescribeVpcs", asked, _Vpcs)
+        answer = await self._page(cursor, "DescribeVpcs", asked, _Vpcs)
         return Page([_network(one) for one in answer.vpcs], answer.next_token or None)
 
     async def create_network(
@@ -101,12 +101,12 @@ class EC2Networks(EC2Backend):
             "CidrBlock": cidr,
             "TagSpecification": tag_specification(name, tags, "vpc"),
         }
-        answer = await self.call("CreateVpc", parameters, _CreatedVpc)
+        answer = await self._call("CreateVpc", parameters, _CreatedVpc)
         return _network(answer.vpcs[0])
 
     async def delete_network(self, network: Network) -> None:
         """Delete a VPC: DeleteVpc."""
-        await self.act("DeleteVpc", {"VpcId": network.id})
+        await self._act("DeleteVpc", {"VpcId": network.id})
 
     async def list_subnets(
         self, cursor: str | None, network: Network | None, filter: Filter
@@ -115,7 +115,7 @@ class EC2Networks(EC2Backend):
         asked = filters(filter, "subnet-id", "subnet-")
         if network is not None:
             asked = {"Filter": [*asked.get("Filter", ()), *_in_network(network)]}
-        answer = await self.page(cursor, "DescribeSubnets", asked, _Subnets)
+        answer = await self._page(cursor, "DescribeSubnets", asked, _Subnets)
         return Page([_subnet(one) for one in answer.subnets], answer.next_token or None)
 
     async def create_subnet(
@@ -133,12 +133,12 @@ class EC2Networks(EC2Backend):
             "AvailabilityZone": None if location is None else location.id,
             "TagSpecification": tag_specification(name, tags, "subnet"),
         }
-        answer = await self.call("CreateSubnet", parameters, _CreatedSubnet)
+        answer = await self._call("CreateSubnet", parameters, _CreatedSubnet)
         return _subnet(answer.subnets[0])
 
     async def delete_subnet(self, subnet: Subnet) -> None:
         """Delete a subnet: DeleteSubnet."""
-        await self.act("DeleteSubnet", {"SubnetId": subnet.id})
+        await self._act("DeleteSubnet", {"SubnetId": subnet.id})
 
     async def list_floating_ips(
         self,
@@ -147,7 +147,7 @@ class EC2Networks(EC2Backend):
     ) -> Page[FloatingIP]:
         """List Elastic IP addresses: DescribeAddresses."""
         asked = filters(filter, "allocation-id", "eipalloc-")
-        answer = await self.call("DescribeAddresses", asked, _Addresses)
+        answer = await self._call("DescribeAddresses", asked, _Addresses)
         return Page([_floating_ip(one) for one in answer.addresses])
 
     async def create_floating_ip(
@@ -160,7 +160,7 @@ class EC2Networks(EC2Backend):
             "Domain": "vpc",
             "TagSpecification": tag_specification(None, tags, "elastic-ip"),
         }
-        answer = await self.call("AllocateAddress", parameters, _AllocatedAddress)
+        answer = await self._call("AllocateAddress", parameters, _AllocatedAddress)
         address = _floating_ip(answer)
         return FloatingIP(address.id, address.ip, None, address.extra, tags)
 
@@ -224,15 +224,15 @@ class EC2Networks(EC2Backend):
         """
         allocation = id_of(elastic_ip)
         # The association may be newer than the model.
-        answer = await self.call("DescribeAddresses", {"AllocationId": [allocation]}, _Addresses)
+        answer = await self._call("DescribeAddresses", {"AllocationId": [allocation]}, _Addresses)
         found = next((one.association for one in answer.addresses if one.association), None)
         if found is None:
             raise NotFoundError(f"the address {allocation} is associated with nothing")
-        await self.act("DisassociateAddress", {"AssociationId": found})
+        await self._act("DisassociateAddress", {"AssociationId": found})
 
     async def release_address(self, elastic_ip: FloatingIP | str) -> None:
         """Release an address, given by itself or its allocation's id: ReleaseAddress."""
-        await self.act("ReleaseAddress", {"AllocationId": id_of(elastic_ip)})
+        await self._act("ReleaseAddress", {"AllocationId": id_of(elastic_ip)})
 
     async def _subnet_for(
         self, network: Network | Subnet | None, location: NodeLocation | None
@@ -248,7 +248,7 @@ class EC2Networks(EC2Backend):
         if location is not None:
             wanted["availability-zone"] = location.id
         parameters = {**filter_parameter(wanted), "MaxResults": 1000}
-        answer = await self.call("DescribeSubnets", parameters, _Subnets)
+        answer = await self._call("DescribeSubnets", parameters, _Subnets)
         if not answer.subnets:
             place = "" if location is None else f" in {location.id}"
             raise InvalidRequestError(f"the network {network.id} has no subnet{place}: make one")

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
 __all__ = ["AWSSigner"]
 
-_SKEWED = re.compile(rb"RequestTimeTooSkewed|RequestExpired|Signature (expired|not yet current)")
+# The first three are said of a wrong clock; the others may be, which the answer's date shows.
+_SKEWED = re.compile(
+    rb"RequestTimeTooSkewed|RequestExpired|RequestInTheFuture"
+    rb"|AuthFailure|InvalidSignatureException|SignatureDoesNotMatch"
+)
 # EC2 says RequestExpired of a wrong clock and of a session that has ended.
 _EXPIRED = re.compile(rb"ExpiredToken|TokenRefreshRequired|InvalidClientTokenId|RequestExpired")
-_SMALL_SKEW = 60.0
+_SMALL_SKEW = 240.0  # AWS itself allows five minutes, some services more
 
 
 class AWSSigner:

@@ -122,12 +122,12 @@ class EC2Volumes(EC2Backend):
     async def list_volumes(self, cursor: str | None, filter: Filter) -> Page[StorageVolume]:
         """List volumes: DescribeVolumes."""
         asked = filters(filter, "volume-id", "vol-")
-        answer = await self.page(cursor, "DescribeVolumes", asked, _Volumes)
+        answer = await self._page(cursor, "DescribeVolumes", asked, _Volumes)
         return Page([_volume(one) for one in answer.volumes], answer.next_token or None)
 
     async def get_volume(self, volume_id: str) -> StorageVolume:
         """Fetch a volume: DescribeVolumes."""
-        answer = await self.call("DescribeVolumes", {"VolumeId": [volume_id]}, _Volumes)
+        answer = await self._call("DescribeVolumes", {"VolumeId": [volume_id]}, _Volumes)
         if not answer.volumes:
             raise NotFoundError(f"there is no volume {volume_id}")
         return _volume(answer.volumes[0])
@@ -147,7 +147,7 @@ class EC2Volumes(EC2Backend):
             "ClientToken": str(uuid4()),
             "TagSpecification": tag_specification(spec.name, spec.tags, "volume"),
         }
-        return _volume(await self.call("CreateVolume", parameters, _CreatedVolume))
+        return _volume(await self._call("CreateVolume", parameters, _CreatedVolume))
 
     async def attach_volume(self, node: Node, volume: StorageVolume, device: str | None) -> None:
         """Attach a volume, by default as the next free of /dev/sdf to /dev/sdp: AttachVolume."""
@@ -156,7 +156,7 @@ class EC2Volumes(EC2Backend):
             "InstanceId": node.id,
             "Device": device or await self._free_device(node),
         }
-        await self.act("AttachVolume", parameters)
+        await self._act("AttachVolume", parameters)
 
     async def detach_volume(self, volume: StorageVolume, node: Node | str | None = None) -> None:
         """Detach a volume: DescribeVolumes, DetachVolume.
@@ -169,11 +169,11 @@ class EC2Volumes(EC2Backend):
             ConflictError: It is attached to nothing, or to several nodes and none is given.
         """
         instance = await self._user_of(volume) if node is None else id_of(node)
-        await self.act("DetachVolume", {"VolumeId": volume.id, "InstanceId": instance})
+        await self._act("DetachVolume", {"VolumeId": volume.id, "InstanceId": instance})
 
     async def destroy_volume(self, volume: StorageVolume) -> None:
         """Delete a volume: DeleteVolume."""
-        await self.act("DeleteVolume", {"VolumeId": volume.id})
+        await self._act("DeleteVolume", {"VolumeId": volume.id})
 
     async def modify_volume(self, volume: StorageVolume | str, parameters: dict[str, Any]) -> None:
         """Change size, type or speed of a volume: ModifyVolume.
@@ -182,7 +182,7 @@ class EC2Volumes(EC2Backend):
             volume: The volume, or its id.
             parameters: ``Size``, ``VolumeType``, ``Iops``, ``Throughput``.
         """
-        await self.act("ModifyVolume", {"VolumeId": id_of(volume), **parameters})
+        await self._act("ModifyVolume", {"VolumeId": id_of(volume), **parameters})
 
     async def list_volume_snapshots(
         self, volume: StorageVolume, cursor: str | None
@@ -208,21 +208,21 @@ class EC2Volumes(EC2Backend):
             "Description": name,
             "TagSpecification": tag_specification(name, {}, "snapshot"),
         }
-        return _snapshot(await self.call("CreateSnapshot", parameters, _CreatedSnapshot))
+        return _snapshot(await self._call("CreateSnapshot", parameters, _CreatedSnapshot))
 
     async def destroy_volume_snapshot(self, snapshot: VolumeSnapshot) -> None:
         """Delete a snapshot: DeleteSnapshot."""
-        await self.act("DeleteSnapshot", {"SnapshotId": snapshot.id})
+        await self._act("DeleteSnapshot", {"SnapshotId": snapshot.id})
 
     async def _snapshots(
         self, cursor: str | None, parameters: Mapping[str, Any]
     ) -> Page[VolumeSnapshot]:
-        answer = await self.page(cursor, "DescribeSnapshots", parameters, _Snapshots)
+        answer = await self._page(cursor, "DescribeSnapshots", parameters, _Snapshots)
         return Page([_snapshot(one) for one in answer.snapshots], answer.next_token or None)
 
     async def _user_of(self, volume: StorageVolume) -> str:
         """Return the node that a volume is attached to; the attachment may be newer than it."""
-        answer = await self.call("DescribeVolumes", {"VolumeId": [volume.id]}, _Attachments)
+        answer = await self._call("DescribeVolumes", {"VolumeId": [volume.id]}, _Attachments)
         if len(answer.nodes) != 1:
             nodes = ", ".join(answer.nodes) or "no node"
             raise ConflictError(f"the volume {volume.id} is attached to {nodes}")
@@ -232,13 +232,13 @@ class EC2Volumes(EC2Backend):
         if location is not None:
             return location.id
         wanted = filter_parameter({"state": "available", "zone-type": "availability-zone"})
-        answer = await self.call("DescribeAvailabilityZones", wanted, _Zones)
+        answer = await self._call("DescribeAvailabilityZones", wanted, _Zones)
         if not answer.names:
             raise NotFoundError("the region has no available zone: pass location=")
         return min(answer.names)
 
     async def _free_device(self, node: Node) -> str:
-        answer = await self.call("DescribeInstances", {"InstanceId": [node.id]}, _Devices)
+        answer = await self._call("DescribeInstances", {"InstanceId": [node.id]}, _Devices)
         free = (device for device in _DEVICES if device not in answer.names)
         found = next(free, None)
         if found is None:
