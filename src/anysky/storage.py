@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any, ClassVar
 
 from anysky.backend.storage import StorageBackend
-from anysky.calling import bind
+from anysky.calling import Call, bind
 from anysky.files import CheckedBody, check_chunk_size, download_object, file_body, stream_body
 from anysky.model import storage as model
 from anysky.names import StorageProvider as Provider
@@ -327,8 +327,10 @@ class StorageDriver(Driver[StorageBackend]):
             ObjectHashMismatchError: The provider has other bytes.
         """
         given = self._options("upload_object", options)
-        spec = object_spec(object_name, extra, headers, os.fspath(file_path), given)
-        return self._upload(file_body(file_path), container, spec, verify_hash)
+        with Call(self, self._backend, "upload_object", None):
+            source = file_body(file_path)
+            spec = object_spec(object_name, extra, headers, os.fspath(file_path), given)
+        return self._upload(source, container, spec, verify_hash)
 
     def upload_object_via_stream(
         self,
@@ -356,8 +358,10 @@ class StorageDriver(Driver[StorageBackend]):
             ObjectHashMismatchError: The provider has other bytes.
         """
         given = self._options("upload_object", options)
-        spec = object_spec(object_name, extra, headers, object_name, given)
-        return self._upload(stream_body(iterator, Iterable), container, spec, True)
+        with Call(self, self._backend, "upload_object", None):
+            source = stream_body(iterator, Iterable)
+            spec = object_spec(object_name, extra, headers, object_name, given)
+        return self._upload(source, container, spec, True)
 
     def download_object(
         self,
@@ -498,7 +502,8 @@ class StorageDriver(Driver[StorageBackend]):
     def _pieces(
         self, obj: model.Object, start: int | None, end: int | None, size: int | None
     ) -> Iterator[bytes]:
-        wanted = check_chunk_size(size)
+        with Call(self, self._backend, "open_object", None):
+            wanted = check_chunk_size(size)
         stream = self._transfer(self._backend.open_object(obj, start, end))
         try:
             while piece := self._transfer(stream.read(wanted)):

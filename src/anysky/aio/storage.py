@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, ClassVar
 
 from anysky.backend.storage import StorageBackend
-from anysky.calling import bind
+from anysky.calling import Call, bind
 from anysky.files import CheckedBody, check_chunk_size, download_object, file_body, stream_body
 from anysky.model import storage as model
 from anysky.names import StorageProvider as Provider
@@ -335,8 +335,10 @@ class StorageDriver(Driver[StorageBackend]):
             ObjectHashMismatchError: The provider has other bytes.
         """
         given = self._options("upload_object", options)
-        spec = object_spec(object_name, extra, headers, os.fspath(file_path), given)
-        return await self._upload(file_body(file_path), container, spec, verify_hash)
+        with Call(self, self._backend, "upload_object", None):
+            source = file_body(file_path)
+            spec = object_spec(object_name, extra, headers, os.fspath(file_path), given)
+        return await self._upload(source, container, spec, verify_hash)
 
     async def upload_object_via_stream(
         self,
@@ -364,8 +366,10 @@ class StorageDriver(Driver[StorageBackend]):
             ObjectHashMismatchError: The provider has other bytes.
         """
         given = self._options("upload_object", options)
-        spec = object_spec(object_name, extra, headers, object_name, given)
-        return await self._upload(stream_body(iterator, AsyncIterable), container, spec, True)
+        with Call(self, self._backend, "upload_object", None):
+            source = stream_body(iterator, AsyncIterable)
+            spec = object_spec(object_name, extra, headers, object_name, given)
+        return await self._upload(source, container, spec, True)
 
     async def download_object(
         self,
@@ -512,7 +516,8 @@ class StorageDriver(Driver[StorageBackend]):
     async def _pieces(
         self, obj: model.Object, start: int | None, end: int | None, size: int | None
     ) -> AsyncIterator[bytes]:
-        wanted = check_chunk_size(size)
+        with Call(self, self._backend, "open_object", None):
+            wanted = check_chunk_size(size)
         stream = await self._transfer(self._backend.open_object(obj, start, end))
         try:
             while piece := await self._transfer(stream.read(wanted)):

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import stat
+import threading
 from datetime import UTC, datetime
 
 import pytest
 from tests.providers.aws.storage_support import Asyncio, Blocking, read
 from tests.support import faults as f
 
+import anysky
+from anysky import storage
+from anysky.aio import storage as aio_storage
 from anysky.errors import (
+    CloudError,
     ConnectionFailedError,
+    DeadlineExceededError,
     InvalidRequestError,
     MalformedResponseError,
     ObjectDoesNotExistError,
@@ -339,19 +346,6 @@ def test_file_that_is_not_there(api, driver, faults, tmp_path):
     assert faults.requests == []
 
 
-def test_part_that_fails_ends_the_upload(api, driver, faults):
-    begun = b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
-    faults.next(f.Answer(200, begun), method="POST")
-    faults.on("/box/k", f.Answer(500, b"<html>"), method="PUT")
-    faults.on("/box/k", f.Answer(204, b""), method="DELETE")
-
-    with pytest.raises(ProviderUnavailableError):
-        api.do(driver.upload_object_via_stream(iter([bytes(9 * 1024 * 1024)]), BOX, "k"))
-
-    assert [one.method for one in faults.requests] == ["POST", *["PUT"] * 4, "DELETE"]
-    assert faults.requests[-1].target == "/box/k?uploadId=u"
-
-
 def test_length_of_an_object_too_large_for_memory_is_read(api, driver, faults):
     size = 1 << 40
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\nLast-Modified: {{}}\r\n\r\n"
@@ -369,3 +363,73 @@ def test_bucket_of_another_region(api, driver, faults):
 
     with pytest.raises(InvalidRequestError, match="region='eu-west-1'"):
         read(api, driver.download_object_as_stream(OBJECT))
+
+
+BEGUN = b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
+
+
+def test_part_that_fails_ends_the_upload(api, driver, faults):
+    faults.next(f.Answer(200, BEGUN), method="POST")
+    faults.on("/box/k", f.Answer(500, b"<html>"), method="PUT")
+    faults.on("/box/k", f.Answer(204, b""), method="DELETE")
+
+    with pytest.raises(ProviderUnavailableError):
+        api.do(driver.upload_object_via_stream(iter([bytes(9 * 1024 * 1024)]), BOX, "k"))
+
+    assert [one.method for one in faults.requests] == ["POST", *["PUT"] * 4, "DELETE"]
+    assert faults.requests[-1].target == "/box/k?uploadId=u"
+
+
+def test_upload_that_runs_out_of_time_is_ended_all_the_same(api, driver, faults):
+    faults.next(f.Answer(200, BEGUN), method="POST")
+    faults.on("/box/k", f.Answer(200, b"", delay=30.0), method="PUT")
+    ended = faults.on("/box/k", f.Answer(204, b""), method="DELETE")
+
+    with anysky.deadline(0.5), pytest.raises(CloudError) as caught:
+        api.do(driver.upload_object_via_stream(iter([bytes(9 * 1024 * 1024)]), BOX, "k"))
+
+    assert isinstance(caught.value, DeadlineExceededError | OutcomeUnknownError)
+    assert ended.hits == 1
+
+
+class Stalled(f.Action):
+    """Says that a request has arrived, and leaves it without an answer."""
+
+    def __init__(self, arrived):
+        self.arrived = arrived
+
+    def play(self, handler):
+        self.arrived.set()
+        handler.pause(30.0)
+
+
+def test_upload_that_is_cancelled_is_ended_all_the_same(faults):
+    faults.next(f.Answer(200, BEGUN), method="POST")
+    arrived = threading.Event()
+    faults.on("/box/k", Stalled(arrived), method="PUT")
+    ended = faults.on("/box/k", f.Answer(204, b""), method="DELETE")
+
+    async def cancel():
+        async with aio_storage.get_driver("s3")("key", "secret", endpoint=faults.url) as driver:
+            source = iter([bytes(9 * 1024 * 1024)])
+            task = asyncio.ensure_future(driver.upload_object_via_stream(source, BOX, "k"))
+            await asyncio.to_thread(arrived.wait, 10)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(cancel())
+
+    assert ended.hits == 1
+
+
+def test_source_for_asyncio_is_refused_in_the_blocking_api(faults):
+    async def pieces():
+        yield b"content"
+
+    with storage.get_driver("s3")("key", "secret", endpoint=faults.url) as driver:
+        source = pieces()
+        with pytest.raises(InvalidRequestError, match="cannot upload from a async_generator"):
+            driver.upload_object_via_stream(source, BOX, "k")
+
+    assert faults.requests == []

@@ -12,12 +12,13 @@ from typing import ClassVar, cast
 from anysky.account import Account
 from anysky.backend.base import Connection, Option
 from anysky.backend.storage import StorageBackend
-from anysky.errors import InvalidAccountError
+from anysky.errors import CloudError, ConnectionFailedError, InvalidAccountError
+from anysky.transport.base import Request, Response
 from anysky.wire.aws_sigv4 import host_header
 from anysky.wire.s3 import Presigner, S3Storage, Site
 
 from . import AWS
-from .api import DOMAINS, region_setting, regional_endpoint, service_endpoint
+from .api import DOMAINS, name_region, region_setting, regional_endpoint, service_endpoint
 from .signing import AWSSigner
 
 __all__ = ["S3", "S3Signer"]
@@ -117,6 +118,16 @@ class S3(S3Storage, StorageBackend):
         addressing = self.account.addressing
         is_virtual = _is_aws(endpoint) if addressing == "auto" else addressing == "virtual"
         return Site(endpoint, region, is_virtual)
+
+    async def _exchange(
+        self, request: Request, site: Site, subject: str, missing: type[CloudError] | None = None
+    ) -> Response:
+        try:
+            return await super()._exchange(request, site, subject, missing)
+        except ConnectionFailedError as error:
+            if _is_aws(site.endpoint):
+                name_region(error, site.region)
+            raise
 
     def _presigner(self) -> Presigner:
         return self._s3_signer()
