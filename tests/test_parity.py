@@ -28,7 +28,8 @@ SPELLINGS = (
 )
 DUNDERS = {"__aenter__": "__enter__", "__aexit__": "__exit__"}
 
-# Libcloud 3.9.1's standard API: methods with their arguments, without `self`.
+# Libcloud 3.9.1's standard API: methods with their arguments, without `self`. Left out is
+# `deploy_node`, which anysky does not have.
 STANDARD = {
     compute.NodeDriver: """
         list_nodes()

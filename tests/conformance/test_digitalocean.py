@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from anysky.compute import get_driver
+from anysky.dns import get_driver as get_dns_driver
 from anysky.testing import ComputeSetup, DNSSetup, cases
 
 TOKEN = "dop_v1_canary5f0c8e"
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{:043x}"
+# How the answers of lists name their items.
 LISTED = {"list_nodes": "droplets", "list_key_pairs": "ssh_keys", "list_volumes": "volumes"}
+LISTED_BY_DNS = {"list_zones": "domains", "list_records": "domain_records"}
 
 
 @pytest.fixture
@@ -25,22 +29,36 @@ def settings(cloud):
 
 def empty(cloud):
     """An account as DigitalOcean gives it: the first VPC of a region is there to stay."""
+    assert cloud.violations == []
     cloud.clear()
     with get_driver("digitalocean")(**settings(cloud)) as driver:
         driver.create_network("default-fra1", "10.114.0.0/20")
 
 
-def make_keys(cloud, operation, count):
-    assert operation == "list_key_pairs"
+def make_keys(cloud, count):
     with get_driver("digitalocean")(**settings(cloud)) as driver:
         there = len(driver.list_key_pairs())
         for number in range(there, there + count):
-            driver.import_key_pair_from_string(f"key-{number}", KEY.format(number))
+            driver.import_key_pair_from_string(f"key-{number}", key(number))
 
 
-def link_elsewhere(cloud, operation, url):
-    body = {LISTED[operation]: [], "links": {"pages": {"next": url}}, "meta": {"total": 1}}
-    cloud.fail_next(200, body=body)
+def key(number):
+    """A public key that no other number has, in OpenSSH's format."""
+    kind, value = b"ssh-ed25519", number.to_bytes(32, "big")
+    blob = b"".join(len(part).to_bytes(4, "big") + part for part in (kind, value))
+    return f"ssh-ed25519 {base64.b64encode(blob).decode()}"
+
+
+def make_records(cloud, count):
+    with get_dns_driver("digitalocean")(**settings(cloud)) as driver:
+        zone = (driver.list_zones() or [driver.create_zone("pages.example")])[0]
+        there = len(zone.list_records())
+        for number in range(there, there + count):
+            zone.create_record(f"name-{number}", "A", "192.0.2.1", {"ttl": 60})
+
+
+def link_elsewhere(cloud, listed, url):
+    cloud.fail_next(200, body={listed: [], "links": {"pages": {"next": url}}, "meta": {"total": 1}})
 
 
 @pytest.mark.parametrize(
@@ -55,12 +73,23 @@ def test_compute(case, cloud):
             size="s-1vcpu-1gb",
             image="debian-12-x64",
             reset=lambda: empty(cloud),
-            fill=lambda operation, count: make_keys(cloud, operation, count),
-            link=lambda operation, url: link_elsewhere(cloud, operation, url),
+            fill=lambda _, count: make_keys(cloud, count),
+            link=lambda operation, url: link_elsewhere(cloud, LISTED[operation], url),
         )
     )
 
 
-@pytest.mark.parametrize("case", cases("dns", "digitalocean"), ids=str)
+@pytest.mark.parametrize(
+    "case",
+    cases("dns", "digitalocean", pages={"list_records": 200}, links=LISTED_BY_DNS),
+    ids=str,
+)
 def test_dns(case, cloud):
-    case.run(DNSSetup(settings(cloud), reset=cloud.clear))
+    case.run(
+        DNSSetup(
+            settings(cloud),
+            reset=cloud.clear,
+            fill=lambda _, count: make_records(cloud, count),
+            link=lambda operation, url: link_elsewhere(cloud, LISTED_BY_DNS[operation], url),
+        )
+    )

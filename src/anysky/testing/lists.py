@@ -60,6 +60,8 @@ async def _check_complete(trial: Trial, operation: str, count: int, place: Seque
 
 async def refuses_foreign_links(operation: str, trial: Trial) -> None:
     """A link to the next page that leads to another host is refused and not followed."""
+    if trial.setup.fill is not None:
+        trial.setup.fill(operation, 0)
     place = await _place(trial, operation)
     for prefix in ("list_", "iterate_"):
         trial.setup.link(operation, _ELSEWHERE)

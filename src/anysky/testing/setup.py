@@ -20,7 +20,8 @@ class Setup:
         interval: Seconds between two looks at something that takes time.
         patience: Seconds after which waiting is given up.
         fill: Makes so many more of what an operation lists, for the cases of page borders:
-            ``fill("list_nodes", 200)``. Needed with ``cases(…, pages=…)``, like `reset`.
+            ``fill("list_nodes", 200)``. Called with 0 first, to make the zone or container that
+            records or objects are listed in. Needed with ``cases(…, pages=…)``, like `reset`.
         link: Lets the server's next answer to a list be a page that links to a URL:
             ``link("list_nodes", "http://…")``. Needed with ``cases(…, links=…)``.
     """

@@ -21,6 +21,8 @@ __all__ = ["Trial", "check", "equal", "finished", "forms_of", "only"]
 
 API = Literal["blocking", "asyncio"]
 
+_PARTS = ("size", "image", "container", "zone")
+
 
 def check(condition: object, what: str) -> None:
     """Fail unless a condition holds; `what` says what should be."""
@@ -78,7 +80,7 @@ class Trial:
         package = "anysky.aio" if api == "asyncio" else "anysky"
         self.module: Any = importlib.import_module(f"{package}.{kind}")
         hooks = Hooks(request=self.requests.append)
-        self.driver: Any = self.module.get_driver(provider)(**{"hooks": hooks, **setup.settings})
+        self.driver: Any = self.module.get_driver(provider)(**{**setup.settings, "hooks": hooks})
         self._kept: list[Any] = []
 
     def name(self, what: str) -> str:
@@ -190,7 +192,10 @@ class Trial:
                 self._look_at_model(item)
 
     def _look_at_model(self, item: Any) -> None:
-        check(item.driver is self.driver, f"{item!r} should be bound to its driver")
+        parts = [item, *(getattr(item, name, None) for name in _PARTS)]
+        for part in filter(dataclasses.is_dataclass, parts):
+            bound = getattr(part, "driver", None) is self.driver
+            check(bound, f"{part!r} should be bound to its driver")
         equal(hash(item), hash(item), f"hash of {item!r}")
         equal(item, item, "a model compared with itself")
         extra = getattr(item, "extra", {})
