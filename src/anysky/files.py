@@ -237,11 +237,13 @@ async def download_object(
         InvalidRequestError: The file exists, or cannot be written.
         ObjectHashMismatchError: More or fewer bytes came.
     """
+    if "\0" in str(destination):
+        raise InvalidRequestError(f"cannot write {str(destination)!r}: no file has such a name")
     if destination.is_dir():
         destination = destination / _last_part(name)
     if not overwrite and os.path.lexists(destination):
         raise _exists(destination)
-    part = destination.with_name(f".{destination.name[:200]}.{secrets.token_hex(4)}.part")
+    part = destination.with_name(f".anysky.{secrets.token_hex(8)}.part")
     try:
         file = await runtime.in_thread(partial(_create, part))
         with file:

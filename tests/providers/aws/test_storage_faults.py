@@ -96,7 +96,7 @@ def test_part_that_came_before_a_failure_is_kept_on_demand(api, driver, faults, 
     with pytest.raises(ConnectionFailedError):
         api.do(driver.download_object(OBJECT, target, delete_on_failure=False))
 
-    assert [name[:6] + name[-5:] for name in names_in(target.parent)] == [".file..part"]
+    assert [name[:8] + name[-5:] for name in names_in(target.parent)] == [".anysky..part"]
 
 
 @pytest.mark.parametrize("size", [len(BODY) - 1, len(BODY) + 1])
@@ -198,7 +198,7 @@ def test_temporary_file_is_new_and_follows_no_link(api, driver, target, monkeypa
     monkeypatch.setattr("anysky.files.secrets.token_hex", lambda _: "known")
     victim = target.with_name("victim")
     victim.write_text("untouched")
-    target.with_name(".file.known.part").symlink_to(victim)
+    target.with_name(".anysky.known.part").symlink_to(victim)
 
     with pytest.raises(InvalidRequestError, match="cannot write"):
         api.do(driver.download_object(OBJECT, target))
@@ -210,6 +210,14 @@ def test_directory_gets_a_file_named_as_the_object(api, driver, tmp_path):
     api.do(driver.download_object(OBJECT, tmp_path))
 
     assert (tmp_path / "file").read_bytes() == BODY
+
+
+def test_file_with_the_longest_name_there_is(api, driver, tmp_path):
+    target = tmp_path / ("é" * 127)
+
+    api.do(driver.download_object(OBJECT, target))
+
+    assert target.read_bytes() == BODY
 
 
 @pytest.mark.parametrize("name", ["..", "a/..", "a/.", "folder/", "a/b\0c"])
