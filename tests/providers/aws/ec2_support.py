@@ -23,7 +23,8 @@ class Answers:
         self.endpoints = []
 
     async def send(self, request):
-        check_request("ec2", request.method, "https://h/", request.headers, request.body)
+        if request.operation != "credentials":
+            check_request("ec2", request.method, "https://h/", request.headers, request.body)
         self.requests.append(request)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):

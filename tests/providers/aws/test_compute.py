@@ -9,6 +9,7 @@ from anysky.compute import NodeAuthPassword, NodeAuthSSHKey, NodeState, Security
 from anysky.errors import (
     AlreadyExistsError,
     AuthenticationError,
+    CloudError,
     ConflictError,
     ConnectionFailedError,
     InvalidAccountError,
@@ -603,6 +604,28 @@ def test_a_rule_that_is_wrong_leaves_no_group_behind(rule):
     assert canned.requests == []
 
 
+def test_egress_rules_take_the_place_of_those_of_a_new_group():
+    cloud, canned = driver(
+        answer("CreateSecurityGroup", "<groupId>sg-1</groupId>"),
+        answer("RevokeSecurityGroupEgress"),
+        fault("InvalidPermission.NotFound"),
+        answer("AuthorizeSecurityGroupEgress"),
+    )
+
+    cloud.create_security_group(
+        "web", rules=[SecurityGroupRule("egress", "tcp", 80, 80, ("::/0",))]
+    )
+
+    revoked = {"GroupId": "sg-1", "IpPermissions.1.IpProtocol": "-1"}
+    assert canned.sent[1:3] == [
+        (
+            "RevokeSecurityGroupEgress",
+            {**revoked, "IpPermissions.1.IpRanges.1.CidrIp": "0.0.0.0/0"},
+        ),
+        ("RevokeSecurityGroupEgress", {**revoked, "IpPermissions.1.Ipv6Ranges.1.CidrIpv6": "::/0"}),
+    ]
+
+
 def test_a_group_without_its_rules_is_told():
     cloud, _ = driver(
         answer("CreateSecurityGroup", "<groupId>sg-1</groupId>"),
@@ -846,6 +869,21 @@ def test_a_region_without_servers_is_named():
         "cannot connect to ec2.nowhere-1.amazonaws.com; the address follows from the region "
         "'nowhere-1': is that the right name?"
     )
+
+
+def test_a_failure_to_fetch_credentials_is_not_blamed_on_the_region(monkeypatch, tmp_path):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_EC2_METADATA_DISABLED"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:9/role")
+    cloud, _ = driver(
+        *[ConnectionFailedError("cannot connect to 127.0.0.1:9")] * 9, key=None, secret=None
+    )
+
+    with pytest.raises(CloudError) as caught:
+        cloud.list_nodes()
+    assert "is that the right name" not in caught.value.message
 
 
 def test_a_configured_endpoint_is_not_blamed_on_the_region():

@@ -214,6 +214,12 @@ def service_endpoint(service: str, account: AWS, environ: Mapping[str, str]) -> 
 
 
 def name_region(error: CloudError, region: str) -> None:
-    """Add to the message of a failed connection that the address follows from the region."""
-    error.message += f"; the address follows from the region {region!r}: is that the right name?"
-    error.args = (error.message, *error.args[1:])
+    """Add to a failed connection's message that the address follows from the region, if it does.
+
+    It does not when what failed is, say, the metadata service that gives credentials.
+    """
+    if f".{region}." in error.message:
+        error.message += (
+            f"; the address follows from the region {region!r}: is that the right name?"
+        )
+        error.args = (error.message, *error.args[1:])

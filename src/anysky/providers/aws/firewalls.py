@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.h
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from anysky.errors import (
     CloudError,
     InvalidRequestError,
     MalformedResponseError,
+    NotFoundError,
     PartialFailureError,
 )
 from anysky.model.compute import Filter, Network, SecurityGroup, SecurityGroupRule
@@ -204,9 +206,15 @@ class EC2Firewalls(EC2Backend):
         if ingress:
             await self._change("Authorize", group, ingress)
         if egress:
-            everything = SecurityGroupRule("egress", "all", cidrs=("0.0.0.0/0",))
-            await self._change("Revoke", group, [everything])
+            await self._close(group)
             await self._change("Authorize", group, egress)
+
+    async def _close(self, group: SecurityGroup) -> None:
+        """Take away the rules that let everything out; there is one for IPv6 if the VPC has it."""
+        for cidr in ("0.0.0.0/0", "::/0"):
+            everything = SecurityGroupRule("egress", "all", cidrs=(cidr,))
+            with suppress(NotFoundError):
+                await self._change("Revoke", group, [everything])
 
     async def _change(
         self, verb: str, group: SecurityGroup | str, rules: Sequence[SecurityGroupRule]
