@@ -162,6 +162,9 @@ class Driver(Generic[B]):
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("ex_"):
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        standard = name.removeprefix("ex_")
+        if self.supports(standard) and hasattr(type(self), standard):
+            return getattr(self, standard)  # what was a provider's own once is standard now
         operation = own_operation(self._backend, name)
 
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -214,7 +217,7 @@ class Driver(Generic[B]):
         """Return the backend's name of a method; drivers have a few that share one."""
         return operation.removeprefix("ex_")
 
-    def _positional(self, key: Secret | None, secret: Secret | None) -> dict[str, Any]:
+    def _positional(self, key: str | Secret | None, secret: str | Secret | None) -> dict[str, Any]:
         names = self._provider.account.positional
         values = {0: key, 1: secret}
         for place, value in values.items():

@@ -161,6 +161,9 @@ class Driver(Generic[B]):
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("ex_"):
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        standard = name.removeprefix("ex_")
+        if self.supports(standard) and hasattr(type(self), standard):
+            return getattr(self, standard)  # what was a provider's own once is standard now
         operation = own_operation(self._backend, name)
 
         async def call(*args: Any, **kwargs: Any) -> Any:
