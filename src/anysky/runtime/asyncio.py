@@ -41,12 +41,12 @@ class AsyncioRuntime(CommonRuntime):
 
         tasks = [asyncio.ensure_future(one(job)) for job in jobs]
         try:
-            results = await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
         except asyncio.CancelledError:
             for job in jobs:
                 job.close()
             raise
-        return _results(results)
+        return [task.result() for task in sorted(tasks, key=lambda one: one.cancelled())]
 
     async def finish(self, job: Coroutine[Any, Any, T]) -> T:
         """Run a job to its end even if the caller is cancelled meanwhile."""
@@ -73,13 +73,3 @@ class AsyncioRuntime(CommonRuntime):
     async def run_process(self, argv: Sequence[str], timeout: float = 60.0) -> bytes:
         """Run a program; see `Runtime.run_process`."""
         return await asyncio.to_thread(run_process, argv, timeout)
-
-
-def _results(outcomes: Sequence[T | BaseException]) -> list[T]:
-    failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-    for failure in failures:
-        if not isinstance(failure, asyncio.CancelledError):
-            raise failure
-    if failures:
-        raise failures[0]
-    return [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]

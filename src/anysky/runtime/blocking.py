@@ -60,7 +60,7 @@ class BlockingRuntime(CommonRuntime):
                 for future, job in zip(futures, jobs, strict=True):
                     if future.cancel():
                         job.close()
-        return [future.result() for future in sorted(futures, key=Future.cancelled)]
+        return [future.result() for future in sorted(futures, key=lambda one: one.cancelled())]
 
     async def finish(self, job: Coroutine[Any, Any, T]) -> T:
         """Run a job; nothing can cancel it here."""

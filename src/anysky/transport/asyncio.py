@@ -34,12 +34,16 @@ _IDLE = 1.0
 
 
 class _Sending:
-    """What became of the request that this task is sending."""
+    """What became of the request that this task is sending.
 
-    __slots__ = ("sent",)
+    Attributes:
+        transport: The connection on which a byte of it may have left.
+    """
+
+    __slots__ = ("transport",)
 
     def __init__(self) -> None:
-        self.sent = False
+        self.transport: asyncio.Transport | None = None
 
 
 _sending: ContextVar[_Sending | None] = ContextVar("anysky_sending", default=None)
@@ -56,14 +60,14 @@ class _Stream:
             return await self._answer.content.read(size)
         except Exception as error:  # noqa: BLE001 - of whichever library
             broken = broken_stream(error)
-        self._answer.close()
+        _drop(self._answer)
         raise broken
 
     async def close(self) -> None:
         if self._answer.content.at_eof():
             self._answer.release()
         else:
-            self._answer.close()
+            _drop(self._answer)
 
 
 class _Upload:
@@ -121,7 +125,7 @@ class AsyncioTransport:
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._last_use = 0.0
-        self._routes: dict[str, dict[str, Any]] = {}
+        self._routes: dict[str, tuple[dict[str, Any], dict[str, str]]] = {}
         self._pid = os.getpid()
         self._closed = False
 
@@ -134,7 +138,7 @@ class AsyncioTransport:
                 return Response(answer.status, headers, stream=_Stream(answer))
             return Response(answer.status, headers, await self._read(answer))
         except BaseException:
-            answer.close()
+            _drop(answer)
             raise
 
     async def close(self) -> None:
@@ -164,12 +168,14 @@ class AsyncioTransport:
         except CloudError as error:
             failed = error
         except Exception as error:  # noqa: BLE001 - of whichever library
-            failed = source.error or _failed(error, endpoint, sending.sent)
+            failed = source.error or _failed(error, endpoint, sending.transport is not None)
         except BaseException as error:  # noqa: BLE001 - it is raised again
+            _abort(sending.transport)
             raise error.with_traceback(None) from None
         finally:
             _sending.reset(token)
             headers.clear()
+        _abort(sending.transport)
         # The frames that are left out here hold header fields, and with them credentials.
         raise failed.with_traceback(None)
 
@@ -181,7 +187,8 @@ class AsyncioTransport:
         headers: dict[str, str],
         source: Source,
     ) -> aiohttp.ClientResponse:
-        options = self._routes.get(endpoint) or self._make_route(endpoint)
+        options, proxy_headers = self._routes.get(endpoint) or self._make_route(endpoint)
+        headers |= proxy_headers
         send = functools.partial(
             session.request,
             request.method,
@@ -257,19 +264,21 @@ class AsyncioTransport:
             max_headers=self._limits.max_headers,
         )
         # aiohttp resends on a broken kept connection by itself; that is our retry layer's task.
-        session._retry_connection = False
+        session._retry_connection = False  # pyright: ignore[reportPrivateUsage]
         return session
 
-    def _make_route(self, endpoint: str) -> dict[str, Any]:
-        """Find out how requests get to one endpoint."""
+    def _make_route(self, endpoint: str) -> tuple[dict[str, Any], dict[str, str]]:
+        """Find out how requests get to one endpoint, and which fields a proxy reads in them."""
         proxy: Proxy | None = self._settings.proxy_for(endpoint)
         options: dict[str, Any] = {}
         if endpoint.startswith("https") or (proxy and proxy.url.startswith("https")):
             options["ssl"] = self._tls.context()
+        read_by_proxy = dict[str, str]()
         if proxy is not None:
             options |= {"proxy": proxy.url, "proxy_headers": proxy.headers()}
-        self._routes[endpoint] = options
-        return options
+            read_by_proxy = proxy.headers() if endpoint.startswith("http:") else {}
+        self._routes[endpoint] = options, read_by_proxy
+        return self._routes[endpoint]
 
 
 @functools.cache
@@ -282,7 +291,7 @@ def _request_class() -> type[aiohttp.ClientRequest]:
         async def send(self, conn: Any) -> aiohttp.ClientResponse:
             sending = _sending.get()
             if sending is not None:
-                sending.sent = True
+                sending.transport = conn.transport
             return await super().send(conn)
 
     return SentRequest
@@ -310,6 +319,19 @@ async def _in_threads(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
         yield piece
 
 
+def _abort(transport: asyncio.Transport | None) -> None:
+    """Close a connection at once: a close in good order first waits for what is not sent yet."""
+    if transport is not None:
+        transport.abort()
+
+
+def _drop(answer: aiohttp.ClientResponse) -> None:
+    connection = answer.connection
+    if connection is not None:
+        _abort(connection.transport)
+    answer.close()
+
+
 async def _read_any(answer: aiohttp.ClientResponse) -> bytes:
     try:
         return await answer.content.readany()
@@ -326,7 +348,7 @@ def _failed(error: Exception, endpoint: str, sent: bool) -> CloudError:
         refused = f"the proxy answered with status {error.status}"
         return failure(error, endpoint, sent=False, reason=refused)
     if isinstance(error, aiohttp.ClientResponseError):
-        if error.message.startswith("Got more than"):
+        if error.message.startswith(("Got more than", "Too many headers")):
             return UnsafeResponseError("the answer has too many or too long header fields")
         return OutcomeUnknownError("sent, but what came back is not HTTP")
     return failure(error, endpoint, sent=sent)

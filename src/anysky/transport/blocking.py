@@ -17,6 +17,7 @@ from anysky.errors import (
     CloudError,
     DeadlineExceededError,
     InvalidRequestError,
+    OutcomeUnknownError,
     UnsafeResponseError,
 )
 from anysky.locks import ForkLock
@@ -180,6 +181,7 @@ class BlockingTransport:
         self._closed = True
         routes, self._routes = self._routes, {}
         for route in routes.values():
+            route.pool.close()  # the manager leaves that to the garbage collector
             route.manager.clear()
 
     def _urlopen(self, request: Request) -> urllib3.BaseHTTPResponse:
@@ -233,6 +235,8 @@ class BlockingTransport:
 
     def _read(self, raw: urllib3.BaseHTTPResponse) -> bytes:
         limit = self._limits.max_response_bytes
+        if not raw.headers.get("content-length", "0").strip().isdecimal():
+            raise OutcomeUnknownError("sent, but what came back is not HTTP")
         if (raw.length_remaining or 0) > limit:
             raise too_large(limit)
         pieces: list[bytes] = []
@@ -298,9 +302,8 @@ def _pool_classes() -> dict[str, Any]:
         response_class = _TimedResponse
 
         def connect(self) -> None:
-            left = deadlines.remaining()  # waiting for a free connection took some of it
-            if left is not None:
-                self.timeout = max(0.001, min(self.timeout or left, left))
+            # Waiting for a free connection took some of the time.
+            self.timeout = _within_deadline(self.timeout)
             try:
                 super().connect()
             finally:
@@ -312,9 +315,8 @@ def _pool_classes() -> dict[str, Any]:
         def send(self, data: Any) -> None:
             if self.sock is None:
                 self.connect()
-            left = deadlines.remaining()
-            limit = _sending.write_timeout
-            self.sock.settimeout(limit if left is None else max(0.001, min(left, limit)))
+            if self.sock is not None:
+                self.sock.settimeout(_within_deadline(_sending.write_timeout))
             _sending.sent = True
             super().send(data)
 
@@ -330,6 +332,13 @@ def _pool_classes() -> dict[str, Any]:
         QueueCls = _Connections
 
     return {"http": Pool, "https": TLSPool}
+
+
+def _within_deadline(seconds: float | None) -> float | None:
+    left = deadlines.remaining()
+    if left is None:
+        return seconds
+    return max(0.001, left if seconds is None else min(left, seconds))
 
 
 def _timeout(connect: float, read: float) -> urllib3.Timeout:

@@ -131,9 +131,9 @@ def _host(endpoint: str) -> str:
 
 def root_of(error: BaseException) -> BaseException:
     """Return the innermost error, without frames: their variables hold header fields."""
-    while (inner := error.__cause__ or error.__context__) is not None:
+    while isinstance(inner := error.__cause__ or error.__context__, Exception):
         error = inner
-    error.__traceback__ = None
+    error.__traceback__ = error.__cause__ = error.__context__ = None
     return error
 
 
@@ -188,6 +188,8 @@ def out_of_time() -> bool:
 def _text(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "it took too long"
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"
     return str(error)[:300] or type(error).__name__
 
 
