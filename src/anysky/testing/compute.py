@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import urllib.parse
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -13,6 +15,7 @@ from anysky.model.compute import (
     StorageVolumeState,
     VolumeSnapshotState,
 )
+from anysky.transport.base import Request
 
 from .case import case
 from .trial import Trial, check, equal, only
@@ -26,6 +29,7 @@ _UNUSED = frozenset({StorageVolumeState.AVAILABLE, None})
 _USED = frozenset({StorageVolumeState.INUSE, StorageVolumeState.ATTACHING, None})
 # The public key of the first test in section 7.1 of RFC 8032.
 _PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
+_USER_DATA = "#cloud-config {}"
 _SSH = SecurityGroupRule("ingress", "tcp", 22, 22, cidrs=("192.0.2.0/24",))
 _DNS = SecurityGroupRule("ingress", "udp", 53, 53, cidrs=("198.51.100.0/24",))
 
@@ -151,6 +155,21 @@ async def nodes_run(trial: Trial) -> None:
         equal(node.state, NodeState.RUNNING, "state of the node")
         known = getattr(node, trial.setup.interface)
         check(addresses and set(addresses) <= set(known), f"{node!r} should have {addresses}")
+
+
+@case(*NODES, "import_key_pair", "delete_key_pair")
+async def node_with_key_and_user_data(trial: Trial) -> None:
+    """A node is made with a key pair of the provider, given by itself or by name, and user data."""
+    name = trial.name("key")
+    key = await trial.keep(trial.driver.import_key_pair_from_string(name, _PUBLIC_KEY))
+    for given in (key, name):
+        before = len(trial.requests)
+        options = {"key_pair": given, "user_data": _USER_DATA}
+        await _running(trial, await _node(trial, trial.name("node"), **options))
+        sent = [urllib.parse.unquote_plus(_text(one)) for one in trial.requests[before:]]
+        forms = (_USER_DATA, base64.b64encode(_USER_DATA.encode()).decode())
+        found = any(form in text for form in forms for text in sent)
+        check(found, "user data should be sent as it is, or in base64")
 
 
 @case(*NODES, "stop_node", "start_node")
@@ -422,6 +441,10 @@ async def floating_ip_is_attached(trial: Trial) -> None:
     await points_to(node.id)
     equal(await trial.do(address.detach()), True, "result of detaching")
     await points_to(None)
+
+
+def _text(request: Request) -> str:
+    return request.body.decode() if isinstance(request.body, bytes) else ""
 
 
 async def _node(trial: Trial, name: str, **options: Any) -> Any:

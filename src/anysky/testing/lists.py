@@ -51,7 +51,7 @@ async def _check_complete(trial: Trial, operation: str, count: int, place: Seque
     before = len(trial.requests)
     items = await finished(list_of(trial, operation, arguments=place))
     sent = len(trial.requests) - before
-    keys = {getattr(item, "id", item.name) for item in items}
+    keys = {item.id if hasattr(item, "id") else item.name for item in items}
     equal((len(items), len(keys)), (count, count), f"items and different ones of {operation}")
     lazy = await finished(list_of(trial, operation, "iterate_", place))
     check(lazy == items, f"the lazy twin of {operation} should yield the same {count} items")
