@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent / "src" / "anysky"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "secret", "model", "names", "run", "deadlines"),
     ("runtime", "transport"),
-    ("paging", "waiting", "wire", "account"),
+    ("paging", "waiting", "wire", "account", "pricing"),
     ("backend", "registry", "files", "matching", "zone_file", "object_spec", "catalogue_cache"),
     ("providers",),
     ("calling", "node_waiting"),

@@ -13,6 +13,7 @@ __all__ = ["main"]
 
 _COMMANDS = {
     "demo": "run one program against a local cloud, blocking and asyncio",
+    "prices": "list prices of cloud servers, and where they come from",
     "providers": "show what each provider can do",
 }
 

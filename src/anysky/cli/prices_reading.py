@@ -1,0 +1,298 @@
+"""The commands of ``anysky prices`` that read a catalogue."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import click
+
+from anysky.cli.output import table
+from anysky.pricing.catalogue import Catalogue
+from anysky.pricing.comparing import PriceChange
+from anysky.pricing.defaults import open_catalogue
+from anysky.pricing.describing import info as describe
+from anysky.pricing.errors import PriceUnknownError
+from anysky.pricing.estimates import Estimate, Item
+from anysky.pricing.model import Price, Record
+from anysky.pricing.near import unknown
+from anysky.pricing.searching import Found
+
+__all__ = ["compare", "diff", "estimate", "info", "print_json", "search", "show"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_PRICE_HEADER = (
+    "provider", "size", "region", "os", "term", "price", "unit", "as of", "quality", "source",
+)  # fmt: skip
+_ITEM = re.compile(r"([^/]+)/([^/]+)/([^/]+)(?:/([0-9]{1,9}))?")
+_NONE = "-"
+
+
+def output_option(command: F) -> F:
+    """Add ``-o table|json``."""
+    kinds = click.Choice(["table", "json"])
+    return click.option("-o", "--output", type=kinds, default="table", show_default=True)(command)
+
+
+def catalogue_option(command: F) -> F:
+    """Add ``--prices FILE``."""
+    text = "A catalogue, in place of the one that look-ups use."
+    return click.option("--prices", "path", metavar="FILE", help=text)(command)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON, amounts as texts."""
+    click.echo(json.dumps(value, indent=2, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Record):
+        return value.to_dict()
+    if isinstance(value, Decimal):
+        return _text(value)
+    raise TypeError(f"cannot print a {type(value).__name__}")
+
+
+def _text(amount: Decimal) -> str:
+    return f"{amount:f}"
+
+
+def _row(price: Price) -> list[str]:
+    return [
+        price.provider, price.size, price.region, price.os, price.term,
+        f"{_text(price.amount)} {price.currency}", price.unit, price.as_of or _NONE,
+        price.quality, price.source,
+    ]  # fmt: skip
+
+
+@click.command("info")
+@catalogue_option
+@output_option
+def info(path: str | None, output: str) -> None:
+    """Say which catalogue is used, and why."""
+    with open_catalogue(path) as catalogue:
+        found = describe(catalogue)
+    if output == "json":
+        print_json(found)
+        return
+    age = _NONE if found.age_days is None else f"{found.age_days} days"
+    rows = [
+        ["file", found.path],
+        ["why", found.reason],
+        ["version", found.version or _NONE],
+        ["age", age],
+        ["figures from", f"{found.oldest or _NONE} to {found.newest or _NONE}"],
+        ["prices", str(found.prices)],
+        *[[f"  {name}", str(count)] for name, count in found.providers.items()],
+        *[["source", source] for source in found.sources],
+        ["overrides", "yes" if found.has_overrides else "no"],
+    ]
+    click.echo(table(["catalogue", ""], rows))
+
+
+@click.command("show")
+@click.argument("provider")
+@click.argument("size")
+@click.argument("region")
+@click.option("--os", "os_name", default="linux", show_default=True, help="Operating system.")
+@click.option("--term", default="ondemand", show_default=True, help="Kind of price.")
+@click.option("--all-terms", is_flag=True, help="Every operating system and term.")
+@catalogue_option
+@output_option
+def show(
+    provider: str,
+    size: str,
+    region: str,
+    os_name: str,
+    term: str,
+    all_terms: bool,
+    path: str | None,
+    output: str,
+) -> None:
+    """Show the price of a size in a region; an unknown one is an error, never 0."""
+    with open_catalogue(path) as catalogue:
+        if all_terms:
+            found = catalogue.prices(provider, size, region)
+        else:
+            one = catalogue.price(provider, size, region, os=os_name, term=term)
+            found = [one] if one else []
+        if not found:
+            if output == "json":
+                print_json([] if all_terms else None)
+            raise _unknown(catalogue, (provider, size, region), os_name, term)
+    if output == "json":
+        print_json(found if all_terms else found[0])
+        return
+    click.echo(table(_PRICE_HEADER, [_row(price) for price in found]))
+
+
+def _unknown(
+    catalogue: Catalogue, place: tuple[str, str, str], os_name: str, term: str
+) -> PriceUnknownError:
+    provider, size, region = place
+    wanted = (catalogue.provider_name(provider), size, region)
+    return unknown(catalogue, wanted, (os_name, "included", term))
+
+
+def _rates(_: click.Context, __: click.Parameter, values: Sequence[str]) -> dict[str, Decimal]:
+    rates: dict[str, Decimal] = {}
+    for value in values:
+        currency, _equals, number = value.partition("=")
+        try:
+            rates[currency.upper()] = Decimal(number)
+        except ArithmeticError as error:
+            raise click.BadParameter(f"{value!r} is not like EUR=1.16") from error
+        if not rates[currency.upper()].is_finite() or rates[currency.upper()] <= 0:
+            raise click.BadParameter(f"{value!r} is not above 0")
+    return rates
+
+
+@click.command("search")
+@click.option("--vcpu", type=float, help="Virtual processors at least.")
+@click.option("--ram", "ram_gb", type=float, help="Memory in GiB at least.")
+@click.option("--gpus", type=float, help="Accelerators at least; 0 for none.")
+@click.option("--gpu", help="A part of the accelerator's name.")
+@click.option("--arch", type=click.Choice(["x86_64", "arm64"]), help="Kind of processor.")
+@click.option("--burstable/--no-burstable", default=None, help="Shared processors.")
+@click.option("--geo", help="Part of the world: eu, na, sa, ap, me, af.")
+@click.option("--region", help="Name of a region.")
+@click.option("--os", default="linux", show_default=True, help="Operating system.")
+@click.option("--term", default="ondemand", show_default=True, help="Kind of price.")
+@click.option("--provider", "providers", multiple=True, help="Only this one; may be repeated.")
+@click.option("--currency", default="USD", show_default=True, help="Currency of the comparison.")
+@click.option(
+    "--rate", "rates", multiple=True, callback=_rates, help="As EUR=1.16: what a euro is worth."
+)
+@click.option("--limit", default=10, show_default=True, help="Results at the most.")
+@catalogue_option
+@output_option
+def search(path: str | None, output: str, **wanted: Any) -> None:
+    """Find the cheapest sizes across clouds."""
+    with open_catalogue(path) as catalogue:
+        found = catalogue.search(**wanted)
+    if output == "json":
+        print_json(found)
+        return
+    click.echo(_found_table(found, wanted["currency"]))
+
+
+def _found_table(found: Iterable[Found], currency: str) -> str:
+    header = (f"{currency}/hour", "provider", "size", "region", "vcpu", "GiB", "arch", "as of")
+    rows = [
+        [
+            _text(one.compared), one.price.provider, one.price.size, one.price.region,
+            _number(one.size.vcpu), _gib(one.size.ram_mb), one.size.arch or _NONE,
+            one.price.as_of,
+        ]
+        for one in found
+    ]  # fmt: skip
+    return table(header, rows)
+
+
+def _number(value: float | None) -> str:
+    return _NONE if value is None else f"{value:g}"
+
+
+def _gib(megabytes: int | None) -> str:
+    return _NONE if megabytes is None else f"{megabytes / 1024:g}"
+
+
+def _items(_: click.Context, __: click.Parameter, values: Sequence[str]) -> list[Item]:
+    return [_item(value) for value in values]
+
+
+def _item(text: str) -> Item:
+    match = _ITEM.fullmatch(text)
+    if match is None:
+        raise click.BadParameter(f"{text!r} is not like aws/m5.large/eu-west-1 or …/3")
+    return Item(match[1], match[2], match[3], count=int(match[4] or 1))
+
+
+@click.command("estimate")
+@click.argument("items", nargs=-1, required=True, callback=_items)
+@catalogue_option
+@output_option
+def estimate(items: list[Item], path: str | None, output: str) -> None:
+    """Add up what nodes cost; ITEMS are as aws/m5.large/eu-west-1/3."""
+    with open_catalogue(path) as catalogue:
+        found = catalogue.estimate(items)
+    if output == "json":
+        print_json(found)
+        return
+    click.echo(_estimate_table(found))
+
+
+def _estimate_table(found: Estimate) -> str:
+    rows = [
+        [
+            str(line.item.count), line.item.provider, line.item.size, line.item.region,
+            *_amounts(line.hourly, line.monthly, line.price.currency if line.price else ""),
+        ]
+        for line in found.lines
+    ]  # fmt: skip
+    for currency in found.hourly:
+        amounts = _amounts(found.hourly[currency], found.monthly[currency], currency)
+        rows.append(["", "", "", "sum", *amounts])
+    return table(["count", "provider", "size", "region", "hour", "month"], rows)
+
+
+def _amounts(hourly: Decimal | None, monthly: Decimal | None, currency: str) -> list[str]:
+    if hourly is None or monthly is None:
+        return ["unknown", "unknown"]
+    return [f"{_text(hourly)} {currency}", f"{monthly:.2f} {currency}"]
+
+
+@click.command("compare")
+@click.argument("items", nargs=-1, required=True, callback=_items)
+@catalogue_option
+@output_option
+def compare(items: list[Item], path: str | None, output: str) -> None:
+    """Put sizes beside each other; ITEMS are as aws/m5.large/eu-west-1."""
+    with open_catalogue(path) as catalogue:
+        found = [(one, catalogue.prices(one.provider, one.size, one.region)) for one in items]
+    if output == "json":
+        print_json([{"item": item, "prices": prices} for item, prices in found])
+        return
+    kinds = sorted({(one.os, one.term) for _, prices in found for one in prices})
+    rows = [
+        [f"{os} {term}", *(_cell(prices, os, term) for _, prices in found)] for os, term in kinds
+    ]
+    header = ["an hour of", *(f"{one.provider} {one.size} {one.region}" for one in items)]
+    click.echo(table(header, rows))
+
+
+def _cell(prices: Iterable[Price], os: str, term: str) -> str:
+    fitting = (one for one in prices if (one.os, one.term) == (os, term))
+    return next((f"{_text(one.amount)} {one.currency}" for one in fitting), _NONE)
+
+
+@click.command("diff")
+@click.argument("old")
+@click.argument("new")
+@output_option
+def diff(old: str, new: str, output: str) -> None:
+    """List what differs between the catalogues OLD and NEW."""
+    with open_catalogue(old) as before, open_catalogue(new) as after:
+        changes = before.diff(after)
+    if output == "json":
+        print_json([{"kind": one.kind, **one.to_dict()} for one in changes])
+        return
+    header = ("", "provider", "size", "region", "os", "term", "old", "new")
+    click.echo(table(header, [_change(one) for one in changes]))
+
+
+def _change(change: PriceChange) -> list[str]:
+    price = change.new or change.old
+    if price is None:
+        return [change.kind, *([_NONE] * 7)]
+    amounts = [
+        _NONE if one is None else f"{_text(one.amount)} {one.currency}"
+        for one in (change.old, change.new)
+    ]
+    return [
+        change.kind, price.provider, price.size, price.region, price.os, price.term, *amounts
+    ]  # fmt: skip

@@ -1,0 +1,94 @@
+"""List prices of cloud servers: dated, with their source, and None when unknown.
+
+``anysky.pricing.price("aws", "m5.large", "eu-west-1")`` answers offline, from the catalogue that
+comes with anysky or a newer one that ``anysky prices update`` installed.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .catalogue import Catalogue
+    from .comparing import PriceChange
+    from .defaults import cost_of, diff, estimate, info, price, search
+    from .defaults import open_catalogue as open  # noqa: A004 - named after what it does
+    from .describing import Info
+    from .errors import (
+        CatalogueDamagedError,
+        CatalogueMissingError,
+        CatalogueSchemaError,
+        CatalogueStoreError,
+        OverridesError,
+        PriceUnknownError,
+        PricingError,
+        UpdateLockedError,
+        UpdateUnavailableError,
+        UpdateVerificationError,
+    )
+    from .estimates import Estimate, Item, Line
+    from .model import Price, Size
+    from .searching import Found
+
+__all__ = [
+    "Catalogue",
+    "CatalogueDamagedError",
+    "CatalogueMissingError",
+    "CatalogueSchemaError",
+    "CatalogueStoreError",
+    "Estimate",
+    "Found",
+    "Info",
+    "Item",
+    "Line",
+    "OverridesError",
+    "Price",
+    "PriceChange",
+    "PriceUnknownError",
+    "PricingError",
+    "Size",
+    "UpdateLockedError",
+    "UpdateUnavailableError",
+    "UpdateVerificationError",
+    "cost_of",
+    "diff",
+    "estimate",
+    "info",
+    "open",
+    "price",
+    "search",
+]
+
+_HOMES = {
+    "Catalogue": "catalogue",
+    "PriceChange": "comparing",
+    "Estimate": "estimates",
+    "Found": "searching",
+    "Info": "describing",
+    "Item": "estimates",
+    "Line": "estimates",
+    "Price": "model",
+    "Size": "model",
+    "cost_of": "defaults",
+    "diff": "defaults",
+    "estimate": "defaults",
+    "info": "defaults",
+    "open": "defaults",
+    "price": "defaults",
+    "search": "defaults",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for: a first look-up needs little of it."""
+    if name not in __all__:
+        raise AttributeError(f"module 'anysky.pricing' has no attribute {name!r}")
+    home = __import__(f"anysky.pricing.{_HOMES.get(name, 'errors')}", fromlist=["*"])
+    value = getattr(home, "open_catalogue" if name == "open" else name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,1 @@
+"""Make catalogues from what vendors, or others, publish."""

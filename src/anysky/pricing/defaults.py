@@ -1,0 +1,187 @@
+"""Open the catalogue that look-ups use."""
+
+from __future__ import annotations
+
+import os
+from _thread import allocate_lock
+
+from .catalogue import Catalogue
+from .places import OVERRIDES, POINTER, VARIABLE, choose, data_dir
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from .comparing import PriceChange
+    from .describing import Info
+    from .estimates import Estimate, Item
+    from .model import Price
+    from .overrides import Overrides
+    from .searching import Found
+
+__all__ = ["cost_of", "default", "diff", "estimate", "info", "open_catalogue", "price", "search"]
+
+_TRIES = 3  # an update may remove the file between the choice and the opening
+
+
+def open_catalogue(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    overrides: str | os.PathLike[str] | None = None,
+) -> Catalogue:
+    """Open a price catalogue. The network is never touched.
+
+    Args:
+        path: The file; None takes what `anysky.pricing.places` says: the one that the
+            environment variable `ANYSKY_PRICES` names, else the newer of the one that was
+            installed by an update and the one that came with anysky.
+        overrides: Your own prices, see `anysky.pricing.overrides`; None takes the file that
+            `ANYSKY_PRICES_OVERRIDES` names, or ``overrides.toml`` beside the installed catalogue
+            if there is one.
+
+    Raises:
+        CatalogueMissingError: The file is not there.
+        CatalogueDamagedError: It is no catalogue, or not whole.
+        CatalogueSchemaError: It is for another version of anysky.
+        OverridesError: The overrides file is wrong.
+    """
+    own = _overrides(overrides)
+    named = None if path is None else os.fspath(path)
+    for left in reversed(range(_TRIES)):
+        place, reason = choose(named)
+        try:
+            return Catalogue(place, reason, own)
+        except FileNotFoundError as error:
+            if not left:
+                raise _missing(place, reason) from error
+    raise AssertionError
+
+
+def _missing(place: str, reason: str) -> Exception:
+    from .errors import CatalogueMissingError
+
+    return CatalogueMissingError(
+        f"no price catalogue {place} is there ({reason}): run `anysky prices update --force` "
+        f"or choose {VARIABLE}=bundled"
+    )
+
+
+def _overrides(path: str | os.PathLike[str] | None) -> Overrides | None:
+    named = os.environ.get(OVERRIDES, "") if path is None else os.fspath(path)
+    if not named:
+        named = f"{data_dir()}/overrides.toml"
+        if _stamp(named) is None:
+            return None
+    from .overrides import read_overrides
+
+    return read_overrides(named)
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    """Return what changes when a file is replaced, or None if there is no file."""
+    try:
+        stat = os.stat(path)  # noqa: PTH116 - pathlib costs more than a look-up
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_ino
+
+
+class _Default:
+    """The catalogue of `price`: opened once, and again when another one is installed or named."""
+
+    def __init__(self) -> None:
+        self._lock = allocate_lock()
+        self._key: object = None
+        self._catalogue: Catalogue | None = None
+
+    def get(self) -> Catalogue:
+        """Return it."""
+        folder = data_dir()
+        key = (
+            os.environ.get(VARIABLE), os.environ.get(OVERRIDES), folder,
+            _stamp(f"{folder}/{POINTER}"), _stamp(f"{folder}/overrides.toml"),
+        )  # fmt: skip
+        catalogue = self._catalogue
+        if catalogue is None or key != self._key:
+            catalogue = open_catalogue()
+            with self._lock:
+                self._catalogue, self._key = catalogue, key
+        return catalogue
+
+
+_default = _Default()
+
+
+def default() -> Catalogue:
+    """Return the catalogue that `price` reads, opened once for the whole program."""
+    return _default.get()
+
+
+def price(
+    provider: str,
+    size: str,
+    region: str,
+    *,
+    os: str = "linux",
+    term: str = "ondemand",
+    require: bool = False,
+) -> Price | None:
+    """Return the list price of a size in a region, or None if it is unknown.
+
+    Args:
+        provider: For example ``"aws"``, or the name of a driver, as ``"ec2"``.
+        size: For example ``"m5.large"``.
+        region: For example ``"eu-west-1"``.
+        os: Operating system that is included: linux, windows, rhel, rhel-ha, suse.
+        term: ``"ondemand"``, or for example ``"commit-1y"``.
+        require: Raise instead of returning None.
+
+    Raises:
+        PriceUnknownError: It is unknown, and `require` is set; says which names are near.
+        CatalogueMissingError: The catalogue that `ANYSKY_PRICES` names is not there.
+        CatalogueDamagedError: The file is damaged.
+    """
+    return _default.get().price(provider, size, region, os=os, term=term, require=require)
+
+
+def search(**wanted: Any) -> list[Found]:
+    """Find sizes, the cheapest first; see `anysky.pricing.searching.search`."""
+    return _default.get().search(**wanted)
+
+
+def estimate(items: Iterable[Item]) -> Estimate:
+    """Add up what nodes cost; see `anysky.pricing.estimates.estimate`."""
+    return _default.get().estimate(items)
+
+
+def cost_of(nodes: Iterable[Any], *, os: str = "linux") -> Estimate:
+    """Price the nodes of ``driver.list_nodes()``; see `anysky.pricing.estimates.cost_of`."""
+    return _default.get().cost_of(nodes, os=os)
+
+
+def diff(old: str | os.PathLike[str], new: str | os.PathLike[str]) -> list[PriceChange]:
+    """Compare two catalogues; see `anysky.pricing.comparing.diff`.
+
+    Raises:
+        CatalogueMissingError: A file is not there.
+        CatalogueDamagedError: A file is no catalogue, or not whole.
+    """
+    with open_catalogue(old) as before, open_catalogue(new) as after:
+        return before.diff(after)
+
+
+def info(path: str | os.PathLike[str] | None = None) -> Info:
+    """Say which catalogue is used, and why; see `anysky.pricing.describing.Info`.
+
+    Args:
+        path: A file, in place of the one that look-ups use.
+
+    Raises:
+        CatalogueMissingError: The file is not there.
+        CatalogueDamagedError: It is no catalogue, or not whole.
+    """
+    from .describing import info as describe
+
+    with open_catalogue(path) as catalogue:
+        return describe(catalogue)
