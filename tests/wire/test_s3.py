@@ -36,7 +36,7 @@ from anysky.model.storage import Container, Object, ObjectSpec
 from anysky.run import run
 from anysky.runtime.blocking import BlockingRuntime
 from anysky.transport.base import Body, Request, Response
-from anysky.wire import s3
+from anysky.wire import s3_uploads
 from anysky.wire.s3 import MultipartUpload, S3Storage, Site
 from anysky.wire.s3_content import PartReader
 from anysky.wire.s3_requests import upload_headers
@@ -601,8 +601,8 @@ def test_short_upload_of_unknown_length_is_one_request(pieces):
 
 @pytest.fixture
 def small_parts(monkeypatch):
-    monkeypatch.setattr(s3, "PART_SIZE", 4)
-    monkeypatch.setattr(s3, "MAX_PARTS", 3)
+    monkeypatch.setattr(s3_uploads, "PART_SIZE", 4)
+    monkeypatch.setattr(s3_uploads, "MAX_PARTS", 3)
 
 
 BEGUN = answer(
@@ -661,7 +661,7 @@ def test_long_upload_of_unknown_length_goes_in_parts():
 
 @pytest.mark.usefixtures("small_parts")
 def test_more_than_one_request_takes_goes_in_parts_that_are_large_enough(monkeypatch):
-    monkeypatch.setattr(s3, "MAX_PUT", 10)
+    monkeypatch.setattr(s3_uploads, "MAX_PUT", 10)
     parts = [b"01234", b"56789", b"abcd"]
     backend = Backend(BEGUN, *map(stored_part, parts), COMPLETED)
 

@@ -14,103 +14,46 @@ Vendor's reference: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operatio
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
-from anysky import deadlines
 from anysky.errors import (
     CloudError,
     ContainerAlreadyExistsError,
     ContainerDoesNotExistError,
     InvalidRequestError,
     MalformedResponseError,
-    NotFoundError,
     ObjectDoesNotExistError,
-    ObjectHashMismatchError,
-    UnsafeResponseError,
     UnsupportedOperationError,
 )
-from anysky.model.storage import Container, Object, ObjectSpec
+from anysky.model.storage import Container, Object
 from anysky.paging import Page
-from anysky.runtime.base import Runtime
-from anysky.transport.base import Body, ByteStream, Request, Response, Transport
+from anysky.transport.base import ByteStream, Request
 
 from . import s3_answers as answers
 from . import s3_requests as requests
 from .s3_content import (
     EmptyStream,
     ExactStream,
-    PartReader,
     check_range,
     expected_length,
     md5_of,
-    memory_body,
     range_header,
 )
 from .s3_requests import Site
-from .xml import Element
+from .s3_sending import Presigner
+from .s3_uploads import MAX_PUT, MultipartUpload, S3Uploads
 
-__all__ = ["MAX_PARTS", "PART_SIZE", "MultipartUpload", "Presigner", "S3Storage", "Site"]
+__all__ = ["MultipartUpload", "Presigner", "S3Storage", "Site"]
 
-PART_SIZE = 8 * 1024 * 1024
-"""Bytes of one part, where the content is not too long for `MAX_PARTS` of them."""
-MAX_PARTS = 10_000
-MAX_PUT = 5 * 1024**3
-"""Bytes that one PutObject or CopyObject takes at the most."""
-
-_ABORT_SECONDS = 30.0
-_EMBEDDED_TRIES = 3
 _DEFAULT_EXPIRY_HOURS = 24.0
 _URL_ENCODED = ("encoding-type", "url")
 # Regions that a new bucket is not told: AWS's first, which has no name there, and any at all.
 _NO_CONSTRAINT = frozenset({"us-east-1", "auto", ""})
-_MD5_DIGITS = 32
 
 
-class Presigner(Protocol):
-    """Makes URLs that carry their signature."""
-
-    async def presign(
-        self, method: str, endpoint: str, path: str, params: Sequence[tuple[str, str]], expires: int
-    ) -> str:
-        """Return a URL with which anybody may do one thing for `expires` seconds."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class MultipartUpload:
-    """A multipart upload that was begun and not ended; its parts are stored and paid for.
-
-    Attributes:
-        container: Where the object will be.
-        name: The object's name.
-        upload_id: The provider's id of the upload.
-        initiated: When it was begun.
-    """
-
-    container: Container
-    name: str
-    upload_id: str
-    initiated: datetime | None = None
-
-
-class S3Storage:
+class S3Storage(S3Uploads):
     """The operations of S3, to be mixed into a provider's backend before its contract."""
-
-    transport: Transport
-    runtime: Runtime
-
-    async def _site(self) -> Site:
-        """Return where the buckets are."""
-        raise NotImplementedError
-
-    def _presigner(self) -> Presigner:
-        """Return what signs URLs."""
-        raise NotImplementedError
 
     # -- containers ------------------------------------------------------------------------------
 
@@ -125,7 +68,9 @@ class S3Storage:
             params.append(("continuation-token", cursor))
         request = Request("GET", "/", params, endpoint=site.endpoint, operation="ListBuckets")
         answer = answers.decoded(await self._exchange(request, site, "the list"), answers.Buckets)
-        return Page([answers.container_of(bucket) for bucket in answer.buckets], answer.token)
+        return Page(
+            [answers.container_of(bucket) for bucket in answer.buckets], answer.token or None
+        )
 
     async def get_container(self, name: str) -> Container:
         """Return a bucket; `extra` has its region where the provider tells.
@@ -278,34 +223,6 @@ class S3Storage:
             await stream.close()
             raise
 
-    async def upload_object(self, container: Container, body: Body, spec: ObjectSpec) -> Object:
-        """Store an object, replacing one of the same name.
-
-        Content of up to 5 GiB goes in one request, if its length is known. Else it goes in parts,
-        one after the other, of which one is held in memory; an upload that fails or is cancelled
-        leaves no parts behind.
-
-        https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html and
-        https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
-
-        Raises:
-            ContainerDoesNotExistError: There is no such bucket.
-            InvalidRequestError: The name, the metadata or the length is not allowed.
-            ObjectHashMismatchError: Other bytes arrived than were sent.
-        """
-        requests.check_key(spec.name)
-        if body.length is not None and body.length <= MAX_PUT:
-            return await self._put(container, body, spec)
-        size = max(PART_SIZE, -(-(body.length or 0) // MAX_PARTS))
-        parts = PartReader(body, size, self.runtime)
-        try:
-            first = await parts.read()
-            if parts.is_last:
-                return await self._put(container, memory_body(first), spec)
-            return await self._put_parts(container, spec, first, parts)
-        finally:
-            await parts.close()
-
     async def delete_object(self, obj: Object) -> None:
         """Delete an object; S3 does not tell whether there was one.
 
@@ -429,22 +346,6 @@ class S3Storage:
                 raise MalformedResponseError("the list goes on but its next page is this one")
             markers = following
 
-    async def abort_multipart_upload(self, upload: MultipartUpload) -> None:
-        """End a multipart upload and delete its parts.
-
-        https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html
-
-        Raises:
-            NotFoundError: There is none, or none any more.
-        """
-        await self._send(
-            "DELETE",
-            upload.container.name,
-            upload.name,
-            params=[("uploadId", upload.upload_id)],
-            operation="AbortMultipartUpload",
-        )
-
     async def cleanup_all_multipart_uploads(
         self, container: Container, prefix: str | None = None
     ) -> int:
@@ -458,212 +359,6 @@ class S3Storage:
             await self.abort_multipart_upload(upload)
         return len(uploads)
 
-    # -- uploads ---------------------------------------------------------------------------------
-
-    async def _put(self, container: Container, body: Body, spec: ObjectSpec) -> Object:
-        headers = requests.upload_headers(spec)
-        if spec.md5:
-            headers |= requests.md5_header(bytes.fromhex(spec.md5))
-        response = await self._send(
-            "PUT",
-            container.name,
-            spec.name,
-            headers=headers,
-            body=body,
-            operation="PutObject",
-            missing=ContainerDoesNotExistError,
-        )
-        return _stored(container, spec, body.length or 0, response.headers)
-
-    async def _put_parts(
-        self, container: Container, spec: ObjectSpec, first: bytes, parts: PartReader
-    ) -> Object:
-        start, per_part, at_end = requests.split_headers(requests.upload_headers(spec))
-        response = await self._send(
-            "POST",
-            container.name,
-            spec.name,
-            params=[("uploads", "")],
-            headers=start,
-            # Begun twice it leaves an upload without parts, which nobody sees or pays.
-            repeatable=True,
-            operation="CreateMultipartUpload",
-            missing=ContainerDoesNotExistError,
-        )
-        upload_id = answers.tree_of(response).text("UploadId", "")
-        if not upload_id:
-            raise MalformedResponseError("the provider began an upload without giving its id")
-        upload = MultipartUpload(container, spec.name, upload_id)
-        try:
-            etags, size = await self._send_parts(upload, spec, first, parts, per_part)
-            parts.check_length(size)
-            return await self._complete(upload, spec, etags, size, at_end)
-        except BaseException as error:
-            await self.runtime.finish(self._abort(upload, error))
-            raise
-
-    async def _send_parts(
-        self,
-        upload: MultipartUpload,
-        spec: ObjectSpec,
-        part: bytes,
-        parts: PartReader,
-        headers: Mapping[str, str],
-    ) -> tuple[list[str], int]:
-        etags: list[str] = []
-        size = 0
-        whole = hashlib.md5(usedforsecurity=False)
-        while True:
-            size += len(part)
-            if spec.md5:
-                await self.runtime.in_thread(partial(whole.update, part))
-            etags.append(await self._send_part(upload, len(etags) + 1, part, headers))
-            if parts.is_last:
-                break
-            if len(etags) == MAX_PARTS:
-                raise InvalidRequestError(
-                    f"content of unknown length is longer than {size} bytes, the most that goes "
-                    "in parts of 8 MiB: upload a file, whose length is known"
-                )
-            part = await parts.read()
-        if spec.md5 and whole.hexdigest() != spec.md5.lower():
-            raise ObjectHashMismatchError(f"{spec.name}: the content has not the MD5 {spec.md5}")
-        return etags, size
-
-    async def _send_part(
-        self, upload: MultipartUpload, number: int, part: bytes, headers: Mapping[str, str]
-    ) -> str:
-        response = await self._send(
-            "PUT",
-            upload.container.name,
-            upload.name,
-            params=[("partNumber", str(number)), ("uploadId", upload.upload_id)],
-            headers=headers,
-            body=memory_body(part),
-            operation="UploadPart",
-        )
-        digest = answers.digest_of(response.headers)
-        if digest is not None and len(digest) == _MD5_DIGITS:
-            ours = (await self.runtime.in_thread(partial(md5_of, part))).hex()
-            if digest.lower() != ours:
-                raise ObjectHashMismatchError(
-                    f"{upload.name}: part {number} has the MD5 {ours}, and {digest} arrived"
-                )
-        etag = response.headers.get("etag", "")
-        if not etag:
-            raise MalformedResponseError(f"the answer to part {number} has no ETag")
-        return etag
-
-    async def _complete(
-        self,
-        upload: MultipartUpload,
-        spec: ObjectSpec,
-        etags: Sequence[str],
-        size: int,
-        headers: Mapping[str, str],
-    ) -> Object:
-        try:
-            response, answer = await self._send_and_check(
-                "POST",
-                upload.container.name,
-                upload.name,
-                params=[("uploadId", upload.upload_id)],
-                headers=headers,
-                body=requests.completion(etags),
-                repeatable=True,
-                operation="CompleteMultipartUpload",
-            )
-        except NotFoundError as error:
-            # An earlier try, whose answer was lost, may have put the parts together.
-            if error.code != "NoSuchUpload" or error.attempts == 1:
-                raise
-            stored = await self.get_object(upload.container.name, upload.name)
-            if stored.size != size or stored.hash != _whole_etag(etags):
-                raise
-            return stored
-        etag = answer.text("ETag", "") or _whole_etag(etags)  # Ceph may leave it empty
-        return _stored(upload.container, spec, size, {**response.headers, "etag": etag})
-
-    async def _abort(self, upload: MultipartUpload, error: BaseException) -> None:
-        """Delete what was uploaded of an upload that failed; the failure is what is raised."""
-        try:
-            with deadlines.grace(_ABORT_SECONDS):
-                await self.abort_multipart_upload(upload)
-        except NotFoundError:
-            return
-        except CloudError as second:
-            error.add_note(
-                f"parts of the upload {upload.upload_id} are still stored, because ending it "
-                f"failed: {second.message}"
-            )
-
-    # -- requests --------------------------------------------------------------------------------
-
-    async def _send(
-        self,
-        method: str,
-        bucket: str,
-        key: str | None = None,
-        *,
-        operation: str,
-        params: Sequence[tuple[str, str]] = (),
-        headers: Mapping[str, str] | None = None,
-        body: bytes | Body = b"",
-        stream: bool = False,
-        repeatable: bool | None = None,
-        missing: type[CloudError] | None = None,
-    ) -> Response:
-        """Send one request for a bucket or, with a key, an object; raise what is an error."""
-        site = await self._site()
-        endpoint, path = site.address(bucket, "" if key is None else requests.check_key(key))
-        request = Request(
-            method,
-            path,
-            params,
-            headers or {},
-            body,
-            endpoint,
-            repeatable,
-            stream=stream,
-            operation=operation,
-        )
-        subject = f"{bucket!r}" if key is None else f"{key[:200]!r} in {bucket!r}"
-        return await self._exchange(request, site, subject, missing)
-
-    async def _exchange(
-        self,
-        request: Request,
-        site: Site,
-        subject: str,
-        missing: type[CloudError] | None = None,
-    ) -> Response:
-        try:
-            response = await self.transport.send(request)
-        except UnsafeResponseError as error:
-            found = answers.redirect_error(error, site.region)
-            if found is error:
-                raise
-            raise found from error
-        if response.status >= 300:  # noqa: PLR2004 - whatever is not a good answer
-            raise answers.error_of(response, site.region, missing, subject)
-        return response
-
-    async def _send_and_check(
-        self, method: str, bucket: str, key: str, *, operation: str, **request: Any
-    ) -> tuple[Response, Element]:
-        """Send a request whose answer 200 may hold an error, and again what failed in passing."""
-        tries = 0
-        while True:
-            tries += 1
-            response = await self._send(method, bucket, key, operation=operation, **request)
-            answer = answers.tree_of(response)
-            error = answers.embedded_error(response, answer)
-            if error is None:
-                return response, answer
-            if not error.retryable or tries == _EMBEDDED_TRIES:
-                raise error
-            await self.runtime.sleep(float(tries))
-
     async def _check_container(self, name: str, error: CloudError) -> None:
         """Say that the bucket is missing, if it is: HEAD of an object cannot tell which of both."""
         if error.code:
@@ -676,24 +371,6 @@ class S3Storage:
             return
 
 
-def _stored(
-    container: Container, spec: ObjectSpec, size: int, headers: Mapping[str, str]
-) -> Object:
-    extra = answers.extra_of_new(headers, spec.content_type)
-    return Object(
-        spec.name, size, answers.digest_of(headers), extra, dict(spec.meta_data), container
-    )
-
-
 def _upload(item: Any, encoding: str | None, container: Container) -> MultipartUpload:
     name = answers.key_of(item.key, encoding)
     return MultipartUpload(container, name, item.upload_id, answers.date_of(item.initiated))
-
-
-def _whole_etag(etags: Sequence[str]) -> str:
-    """Return the ETag of an object made of parts: the MD5 of their MD5s, and their number."""
-    try:
-        digests = b"".join(bytes.fromhex(etag.strip('"')) for etag in etags)
-    except ValueError:
-        return ""
-    return f"{md5_of(digests).hex()}-{len(etags)}"
