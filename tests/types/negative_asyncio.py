@@ -12,6 +12,7 @@ async def compute(driver: NodeDriver, size: NodeSize, image: NodeImage) -> None:
     for node in driver.iterate_nodes():  # type: ignore[attr-defined]  # pyright: ignore[reportGeneralTypeIssues, reportUnknownVariableType]
         print(node)  # pyright: ignore[reportUnknownArgumentType]
     driver.list_nodes().append(1)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+    await driver.lst_nodes()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
     await driver.create_node(1, size, image)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await driver.create_node("web", image, size)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await driver.create_node("web", size)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]

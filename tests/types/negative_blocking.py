@@ -13,6 +13,7 @@ async def awaited(driver: NodeDriver) -> None:
 
 def compute(driver: NodeDriver, size: NodeSize, image: NodeImage) -> None:
     driver.iterate_nodes()[0]  # type: ignore[index]  # pyright: ignore[reportIndexIssue]
+    driver.lst_nodes()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
     driver.create_node(1, size, image)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     driver.create_node("web", image, size)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     driver.create_node("web", size)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]

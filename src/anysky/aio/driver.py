@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from types import TracebackType
-from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from anysky.account import Account
 from anysky.backend.base import Backend, Option
@@ -158,20 +158,22 @@ class Driver(Generic[B]):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._backend.connection.endpoint or self.name}>"
 
-    def __getattr__(self, name: str) -> Any:
-        if not name.startswith("ex_"):
-            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
-        standard = name.removeprefix("ex_")
-        if self.supports(standard) and hasattr(type(self), standard):
-            return getattr(self, standard)  # what was a provider's own once is standard now
-        operation = own_operation(self._backend, name)
+    if not TYPE_CHECKING:  # checkers find mistyped methods; what `ex_` reaches, `call` does typed
 
-        async def call(*args: Any, **kwargs: Any) -> Any:
-            return self._bound(await self._call(operation(*args, **kwargs)))
+        def __getattr__(self, name: str) -> Any:
+            if not name.startswith("ex_"):
+                raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+            standard = name.removeprefix("ex_")
+            if self.supports(standard) and hasattr(type(self), standard):
+                return getattr(self, standard)  # what was a provider's own once is standard now
+            operation = own_operation(self._backend, name)
 
-        call.__name__ = name
-        call.__doc__ = operation.__doc__
-        return call
+            async def call(*args: Any, **kwargs: Any) -> Any:
+                return self._bound(await self._call(operation(*args, **kwargs)))
+
+            call.__name__ = name
+            call.__doc__ = operation.__doc__
+            return call
 
     async def close(self) -> None:
         """Close all connections; the driver cannot be used afterwards."""
