@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import pytest
 
-from anysky.testing import ComputeSetup
-from tests.conformance.aws import settings, suite
+from anysky.testing import ComputeSetup, cases
+from tests.conformance.aws import settings
 
 pytestmark = pytest.mark.server
 
 IMAGE = "ami-1e749f67"  # an Ubuntu that moto brings along
 
 
-@pytest.mark.parametrize("case", suite("compute", "ec2"))
+@pytest.mark.parametrize("case", cases("compute", "ec2"), ids=str)
 def test_compute(case, moto, moto_server):
     case.run(
         ComputeSetup(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from anysky.testing import DNSSetup
-from tests.conformance.aws import client, settings, suite
+from anysky.testing import DNSSetup, cases
+from tests.conformance.aws import client, settings
 
 pytestmark = pytest.mark.server
 
@@ -45,7 +45,7 @@ FILL = {"list_zones": make_zones, "list_records": make_records}
 PAGES = {"list_zones": 100, "list_records": 303}
 
 
-@pytest.mark.parametrize("case", suite("dns", "route53", pages=PAGES))
+@pytest.mark.parametrize("case", cases("dns", "route53", pages=PAGES), ids=str)
 def test_dns(case, moto, moto_server):
     case.run(
         DNSSetup(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from anysky.storage import get_driver
-from anysky.testing import StorageSetup
-from tests.conformance.aws import settings, suite
+from anysky.testing import StorageSetup, cases
+from tests.conformance.aws import settings
 
 pytestmark = pytest.mark.server
 
@@ -20,7 +20,9 @@ def make_objects(url, count):
             container.upload_object_via_stream(b"", f"object-{number:04}")
 
 
-@pytest.mark.parametrize("case", suite("storage", "s3", pages={"list_container_objects": 1000}))
+@pytest.mark.parametrize(
+    "case", cases("storage", "s3", pages={"list_container_objects": 1000}), ids=str
+)
 def test_storage(case, moto, moto_server):
     case.run(
         StorageSetup(

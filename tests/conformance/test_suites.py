@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -141,3 +143,12 @@ def test_every_case_says_what_it_is_about(kind):
     assert len({case.name for case in found}) == len(found)
     assert all(case.script.__doc__ for case in found)
     assert [str(case) for case in found] == [case.name for case in found]
+
+
+def test_the_suites_need_no_pytest():
+    code = "import sys; sys.modules['pytest'] = None; from anysky.testing import cases; "
+    code += "print(len(cases('dns', 'digitalocean')) > 0)"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "True\n"
