@@ -18,8 +18,9 @@ _expires_at: ContextVar[float | None] = ContextVar("anysky_deadline", default=No
 def deadline(seconds: float | None) -> Generator[None]:
     """Give everything that anysky does inside the block at most this many seconds in all.
 
-    Works in both APIs, in threads and tasks that start inside the block, and nested: the nearer
-    end counts. None changes nothing.
+    Works in both APIs, in tasks that start inside the block, and nested: the nearer end counts.
+    A thread of your own has no part in it before Python 3.14: use it inside the thread. None
+    changes nothing.
 
     Raises:
         DeadlineExceededError: From a call inside the block that runs out of time.

@@ -66,13 +66,23 @@ class _LazyField:
         self.slot.__set__(instance, value)
 
 
-def _hash_of_first_field(cls: type) -> Callable[[Any], int]:
-    first = next(iter(cls.__annotations__))
+_fields: Callable[[Any], tuple[dataclasses.Field[Any], ...]] = cache(dataclasses.fields)
 
-    def hash_of(self: Any) -> int:
-        return hash(getattr(self, first))
 
-    return hash_of
+def _repr(self: Any) -> str:
+    shown = [f"{one.name}={getattr(self, one.name)!r}" for one in _fields(type(self)) if one.repr]
+    return f"{type(self).__qualname__}({', '.join(shown)})"
+
+
+def _equals(self: Any, other: object) -> bool:
+    if type(self) is not type(other):
+        return cast("bool", NotImplemented)
+    names = [one.name for one in _fields(type(self)) if one.compare]
+    return all(getattr(self, name) == getattr(other, name) for name in names)
+
+
+def _hash(self: Any) -> int:
+    return hash(getattr(self, _fields(type(self))[0].name))
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
@@ -81,8 +91,10 @@ def model(cls: type[T]) -> type[T]:
 
     Objects are equal if their fields are, but for `extra`, and hash by their first field.
     """
-    setattr(cls, "__hash__", _hash_of_first_field(cls))  # noqa: B010 - not a method that checkers know
-    made = dataclasses.dataclass(frozen=True, slots=True)(cls)
+    # One function for all classes: what a dataclass would make for each costs at every start.
+    for name, method in (("__repr__", _repr), ("__eq__", _equals), ("__hash__", _hash)):
+        setattr(cls, name, method)
+    made = dataclasses.dataclass(frozen=True, slots=True, repr=False, eq=False)(cls)
     slot = made.__dict__.get("extra")
     if slot is not None:
         setattr(made, "extra", _LazyField(slot))  # noqa: B010 - not every model has one
@@ -94,6 +106,6 @@ def field_slots(
     cls: Any,
 ) -> tuple[tuple[Callable[[Any], Any], Callable[[Any, Any], None]], ...]:
     """Return for each field of a model how to read it and how to set it, lazy values as such."""
-    found = [getattr(cls, field.name) for field in dataclasses.fields(cls)]
+    found = [getattr(cls, field.name) for field in _fields(cls)]
     slots = [one.slot if isinstance(one, _LazyField) else one for one in found]
     return tuple((slot.__get__, slot.__set__) for slot in slots)
