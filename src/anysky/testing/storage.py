@@ -139,7 +139,7 @@ async def odd_names(trial: Trial) -> None:
     for name in names:
         obj = await trial.do(container.get_object(name))
         equal(await _content(trial, obj), name.encode(), f"content of {name!r}")
-        await trial.do(obj.delete())
+        await trial.drop(obj)
     equal(await trial.do(container.list_objects()), [], "objects after deleting")
 
 
