@@ -23,12 +23,14 @@ class ComputeProvider(StrEnum):
     AWS = "aws"
     DIGITAL_OCEAN = "digitalocean"
     EC2 = "ec2"
+    MEMORY = "memory"
 
 
 class StorageProvider(StrEnum):
     """Providers of object storage."""
 
     AWS = "aws"
+    MEMORY = "memory"
     S3 = "s3"
     S3_AP_NORTHEAST = "s3_ap_northeast"
     S3_AP_NORTHEAST1 = "s3_ap_northeast_1"
@@ -56,6 +58,7 @@ class DNSProvider(StrEnum):
 
     AWS = "aws"
     DIGITAL_OCEAN = "digitalocean"
+    MEMORY = "memory"
     ROUTE53 = "route53"
 
 
@@ -65,6 +68,7 @@ class Provider(StrEnum):
     AWS = "aws"
     DIGITAL_OCEAN = "digitalocean"
     EC2 = "ec2"
+    MEMORY = "memory"
     ROUTE53 = "route53"
     S3 = "s3"
     S3_AP_NORTHEAST = "s3_ap_northeast"
@@ -89,7 +93,7 @@ class Provider(StrEnum):
 
 
 FOLDERS: Mapping[str, Mapping[str, str]] = {
-    "compute": {"aws": "aws", "ec2": "aws", "digitalocean": "digitalocean"},
+    "compute": {"aws": "aws", "ec2": "aws", "digitalocean": "digitalocean", "memory": "memory"},
     "storage": {
         "aws": "aws",
         "s3": "aws",
@@ -112,6 +116,7 @@ FOLDERS: Mapping[str, Mapping[str, str]] = {
         "s3_us_gov_west": "aws",
         "s3_us_west": "aws",
         "s3_us_west_oregon": "aws",
+        "memory": "memory",
     },
-    "dns": {"aws": "aws", "route53": "aws", "digitalocean": "digitalocean"},
+    "dns": {"aws": "aws", "route53": "aws", "digitalocean": "digitalocean", "memory": "memory"},
 }

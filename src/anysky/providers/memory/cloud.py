@@ -1,0 +1,252 @@
+"""The cloud that drivers share: its behaviour, its faults, and what was done with it."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from anysky.backend.compute import ComputeBackend
+from anysky.backend.dns import DNSBackend
+from anysky.backend.storage import StorageBackend
+from anysky.errors import InvalidRequestError, OutcomeUnknownError, ProviderUnavailableError
+from anysky.locks import ForkLock
+
+from .state import Behaviour, State
+
+__all__ = ["Call", "Cloud", "Fault"]
+
+T = TypeVar("T")
+
+_ANY = "*"
+_CONTRACTS = (ComputeBackend, StorageBackend, DNSBackend)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call that reached the cloud; a call that is sent again is another one.
+
+    Attributes:
+        service: ``"compute"``, ``"storage"`` or ``"dns"``.
+        operation: Name of the operation, for example ``"create_node"``.
+        arguments: What it was called with: ids, names, numbers; no secrets and no content.
+    """
+
+    service: str
+    operation: str
+    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(slots=True)
+class Fault:
+    """A rule by which calls fail.
+
+    Attributes:
+        operation: Name of the operation, or ``"*"`` for all.
+        error: What is raised.
+        times: How many calls fail; None for all.
+        skip: How many calls work before that.
+        where: Which calls it is about, or None for all of the operation.
+        is_after: Whether the work is done before the call fails.
+        hits: How many calls have failed by it, so that a test sees that its fault took effect.
+    """
+
+    operation: str
+    error: BaseException
+    times: int | None = 1
+    skip: int = 0
+    where: Callable[[Call], bool] | None = None
+    is_after: bool = False
+    hits: int = 0
+
+    def applies(self, call: Call) -> bool:
+        """Whether a call fails by this rule, which counts it."""
+        if self.operation not in (_ANY, call.operation):
+            return False
+        if self.where is not None and not self.where(call):
+            return False
+        if self.skip:
+            self.skip -= 1
+            return False
+        if self.times is not None and self.hits >= self.times:
+            return False
+        self.hits += 1
+        return True
+
+
+class Cloud(Behaviour):
+    """A cloud in memory, which several drivers, services, threads and both APIs may share.
+
+    What is not said here is as in a strict provider: nothing is done twice, nothing that is in use
+    is deleted, and names must be right. Ids depend on `seed` and the order of calls only.
+
+    Args:
+        seed: What ids are made from.
+        latency: Seconds that each call takes, or seconds by operation, ``"*"`` for the others.
+        behaviour: What `Behaviour` has: `page_size`, `boot_seconds`, `boot_looks`, `list_lag`,
+            `list_lag_looks`, `lag_hides_gets`.
+
+    Attributes:
+        latency: As above; may be changed at any time, as all of `Behaviour`.
+        before: Called with each `Call` before it is carried out; what it raises comes out of the
+            call, which does nothing then. What it returns is awaited, if it can be.
+        after: The same after it was carried out: what it raises comes out although it was.
+    """
+
+    def __init__(
+        self, *, seed: int = 0, latency: float | Mapping[str, float] = 0.0, **behaviour: Any
+    ) -> None:
+        super().__init__(**behaviour)
+        self.latency = latency
+        self.before: Callable[[Call], Any] | None = None
+        self.after: Callable[[Call], Any] | None = None
+        self._state = State(self, seed)
+        self._lock = ForkLock()
+        self._calls: list[Call] = []
+        self._faults: list[Fault] = []
+        self._ahead = 0.0
+
+    def __repr__(self) -> str:
+        kinds = (f"{len(things)} {kind}" for kind, things in self.inventory().items())
+        return f"<Cloud: {', '.join(kinds) or 'empty'}>"
+
+    @property
+    def calls(self) -> list[Call]:
+        """All calls that reached the cloud so far, in their order."""
+        with self._lock:
+            return list(self._calls)
+
+    @property
+    def state(self) -> State:
+        """The cloud's tables, for its backends: they are safe only within `carry_out`."""
+        return self._state
+
+    def inventory(self) -> dict[str, dict[str, Any]]:
+        """Return everything that exists: models by their keys, by their kind.
+
+        Two inventories are equal if the same things exist in the same state, so that a test can
+        compare what was there before and after. Kinds of which there is nothing are left out.
+        """
+        with self._lock:
+            found = {table.kind: table.by_key() for table in self._state.tables()}
+        return {kind: things for kind, things in found.items() if things}
+
+    def quota(self, kind: str, most: int | None) -> None:
+        """Allow so many things of a kind, or with None any number.
+
+        Args:
+            kind: As in `inventory`: ``"nodes"``, ``"volumes"``, ``"objects"`` …
+            most: How many there may be; one more is a `QuotaExceededError`.
+
+        Raises:
+            InvalidRequestError: There is no such kind.
+        """
+        _check_name(kind, [table.kind for table in self._state.tables()], "kind of things")
+        with self._lock:
+            if most is None:
+                self._state.quotas.pop(kind, None)
+            else:
+                self._state.quotas[kind] = most
+
+    def fail(
+        self,
+        operation: str,
+        *,
+        times: int | None = 1,
+        with_: BaseException | None = None,
+        skip: int = 0,
+        where: Callable[[Call], bool] | None = None,
+    ) -> Fault:
+        """Let calls fail before anything is done.
+
+        Args:
+            operation: Name of an operation, or ``"*"`` for all.
+            times: How many calls fail; None for all.
+            with_: What each of them raises a copy of; a `ProviderUnavailableError` if None.
+            skip: How many calls work before that.
+            where: Says which calls of the operation it is about.
+
+        Returns:
+            The rule, whose `hits` says how many calls have failed by it.
+
+        Raises:
+            InvalidRequestError: There is no such operation.
+        """
+        error = with_ or ProviderUnavailableError("the memory cloud was told to fail")
+        return self._add(Fault(operation, error, times, skip, where))
+
+    def lose_answer(
+        self,
+        operation: str,
+        *,
+        times: int | None = 1,
+        skip: int = 0,
+        where: Callable[[Call], bool] | None = None,
+    ) -> Fault:
+        """Let calls do their work and then fail with an `OutcomeUnknownError`.
+
+        The arguments are those of `fail`. What may be repeated, as reading and deleting, is sent
+        again by the driver, as after any answer that was lost.
+        """
+        error = OutcomeUnknownError("the memory cloud was told to lose the answer")
+        return self._add(Fault(operation, error, times, skip, where, is_after=True))
+
+    def clear_faults(self) -> None:
+        """Forget all rules by which calls fail."""
+        with self._lock:
+            self._faults.clear()
+
+    def advance(self, seconds: float) -> None:
+        """Set the cloud's clock forward, so that no test has to wait for `boot_seconds`."""
+        with self._lock:
+            self._ahead += seconds
+
+    def seconds_for(self, call: Call) -> float:
+        """Return how long a call takes."""
+        if isinstance(self.latency, Mapping):
+            return self.latency.get(call.operation, self.latency.get(_ANY, 0.0))
+        return self.latency
+
+    def arrive(self, call: Call) -> None:
+        """Write down that a call has reached the cloud."""
+        with self._lock:
+            self._calls.append(call)
+
+    def fault(self, call: Call, *, is_after: bool) -> None:
+        """Raise what a rule has for a call before, or after, its work."""
+        with self._lock:
+            rules = [rule for rule in self._faults if rule.is_after == is_after]
+            found = next((rule for rule in rules if rule.applies(call)), None)
+        if found is not None:
+            raise copy.copy(found.error)
+
+    def carry_out(self, work: Callable[[], T], now: float, time: float) -> T:
+        """Do the work of one call, while no other is done.
+
+        Args:
+            work: Reads or changes the state.
+            now: Monotonic seconds.
+            time: Unix time in seconds.
+        """
+        with self._lock:
+            self._state.now = now + self._ahead
+            self._state.date = datetime.fromtimestamp(time + self._ahead, UTC)
+            return work()
+
+    def _add(self, fault: Fault) -> Fault:
+        known = sorted({_ANY}.union(*(contract.operations() for contract in _CONTRACTS)))
+        _check_name(fault.operation, known, "operation")
+        with self._lock:
+            self._faults.append(fault)
+        return fault
+
+
+def _check_name(name: str, known: list[str], what: str) -> None:
+    """Refuse a name that would never mean anything."""
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known)}"
+        raise InvalidRequestError(f"there is no {what} {name!r}{hint}")
