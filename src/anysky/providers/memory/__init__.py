@@ -27,7 +27,9 @@ class Memory(Account):
         secret=True,
     )
     secret: Secret | None = setting("the same", default=None, secret=True)
-    region: str = setting("location of what is made without one", default="eu-north")
+    region: str | None = setting(
+        "location of what is made without one; the cloud's first if None", default=None
+    )
     cloud: Cloud = setting(
         "the `Cloud` that several drivers share; a new one for each driver if None", default=None
     )

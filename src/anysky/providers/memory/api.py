@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -155,4 +156,4 @@ class MemoryBackend(Backend):
             work=work,
         )
         result = cast("_Result", await self.transport.send(order))
-        return cast("T", result.value)
+        return copy.deepcopy(cast("T", result.value))  # nobody changes the cloud by changing it

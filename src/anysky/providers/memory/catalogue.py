@@ -1,44 +1,16 @@
-"""Sizes, locations and public images."""
+"""Sizes and locations."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from decimal import Decimal
-
 from anysky.backend.compute import ComputeBackend
 from anysky.errors import NotFoundError
-from anysky.model.compute import NodeImage, NodeLocation, NodeSize
+from anysky.model.compute import NodeLocation, NodeSize
 from anysky.paging import Page
 
 from .api import MemoryBackend
-from .state import cut
+from .state import cut, numbered
 
-__all__ = ["IMAGES", "Catalogue"]
-
-_LOCATIONS: Mapping[str, NodeLocation] = {
-    one.id: one
-    for one in (
-        NodeLocation("eu-north", "Reykjavik", "IS"),
-        NodeLocation("eu-south", "Lisbon", "PT"),
-        NodeLocation("us-east", "Montreal", "CA"),
-    )
-}
-_SIZES: Mapping[str, NodeSize] = {
-    one.id: one
-    for one in (
-        NodeSize("small", "Small", 1024, 25, 1000, Decimal("0.01"), vcpus=1),
-        NodeSize("medium", "Medium", 4096, 80, 4000, Decimal("0.04"), vcpus=2),
-        NodeSize("large", "Large", 16384, 320, 5000, Decimal("0.16"), vcpus=8),
-    )
-}
-IMAGES: Mapping[str, NodeImage] = {
-    one.id: one
-    for one in (
-        NodeImage("debian-12", "Debian 12", {"public": True}),
-        NodeImage("debian-13", "Debian 13", {"public": True}),
-        NodeImage("ubuntu-24-04", "Ubuntu 24.04", {"public": True}),
-    )
-}
+__all__ = ["Catalogue"]
 
 
 class Catalogue(MemoryBackend, ComputeBackend):
@@ -49,34 +21,34 @@ class Catalogue(MemoryBackend, ComputeBackend):
 
         def work() -> Page[NodeSize]:
             self._place(location)
-            return cut(_SIZES.items(), cursor, self.cloud.page_size)
+            return cut(numbered(self.cloud.sizes), cursor, self.cloud.page_size)
 
-        return await self._look(
-            "list_sizes", {"location": location and location.id, "cursor": cursor}, work
-        )
+        arguments = {"location": location and location.id, "cursor": cursor}
+        return await self._look("list_sizes", arguments, work)
 
     async def list_locations(self, cursor: str | None) -> Page[NodeLocation]:
         """Return the locations."""
         return await self._look(
             "list_locations",
             {"cursor": cursor},
-            lambda: cut(_LOCATIONS.items(), cursor, self.cloud.page_size),
+            lambda: cut(numbered(self.cloud.locations), cursor, self.cloud.page_size),
         )
 
     def _place(self, location: NodeLocation | None) -> str:
-        """Return the id of a location, or of the account's own.
+        """Return the id of a location, of the account's own, or of the first.
 
         Raises:
             NotFoundError: There is none of this id.
         """
-        place = self.account.region if location is None else location.id
-        if place not in _LOCATIONS:
-            raise NotFoundError(
-                f"there is no location {place!r}; there are {', '.join(_LOCATIONS)}"
-            )
+        known = [one.id for one in self.cloud.locations]
+        place = (self.account.region or known[0]) if location is None else location.id
+        if place not in known:
+            raise NotFoundError(f"there is no location {place!r}; there are {', '.join(known)}")
         return place
 
     def _size(self, size_id: str) -> NodeSize:
-        if size_id not in _SIZES:
-            raise NotFoundError(f"there is no size {size_id!r}; there are {', '.join(_SIZES)}")
-        return _SIZES[size_id]
+        for size in self.cloud.sizes:
+            if size.id == size_id:
+                return size
+        known = ", ".join(size.id for size in self.cloud.sizes)
+        raise NotFoundError(f"there is no size {size_id!r}; there are {known}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -14,7 +14,9 @@ from anysky.backend.dns import DNSBackend
 from anysky.backend.storage import StorageBackend
 from anysky.errors import InvalidRequestError, OutcomeUnknownError, ProviderUnavailableError
 from anysky.locks import ForkLock
+from anysky.model.compute import NodeImage, NodeLocation, NodeSize
 
+from .defaults import IMAGES, LOCATIONS, SIZES
 from .state import Behaviour, State
 
 __all__ = ["Call", "Cloud", "Fault"]
@@ -86,8 +88,15 @@ class Cloud(Behaviour):
     Args:
         seed: What ids are made from.
         latency: Seconds that each call takes, or seconds by operation, ``"*"`` for the others.
-        behaviour: What `Behaviour` has: `page_size`, `boot_seconds`, `boot_looks`, `list_lag`,
-            `list_lag_looks`, `lag_hides_gets`.
+        page_size: See `Behaviour` for this and the next five.
+        boot_seconds: How long nodes are on their way to run.
+        boot_looks: The same in looks.
+        list_lag: How long lists do not hold new things yet.
+        list_lag_looks: The same in looks.
+        lag_hides_gets: Whether that goes for getting them as well.
+        sizes: Sizes of nodes, for a program that asks for those of another provider.
+        images: Public images, likewise.
+        locations: Locations, likewise; the first is that of what is made without one.
 
     Attributes:
         latency: As above; may be changed at any time, as all of `Behaviour`.
@@ -97,9 +106,26 @@ class Cloud(Behaviour):
     """
 
     def __init__(
-        self, *, seed: int = 0, latency: float | Mapping[str, float] = 0.0, **behaviour: Any
+        self,
+        *,
+        seed: int = 0,
+        latency: float | Mapping[str, float] = 0.0,
+        page_size: int = 100,
+        boot_seconds: float = 0.0,
+        boot_looks: int = 0,
+        list_lag: float = 0.0,
+        list_lag_looks: int = 0,
+        lag_hides_gets: bool = False,
+        sizes: Sequence[NodeSize] = SIZES,
+        images: Sequence[NodeImage] = IMAGES,
+        locations: Sequence[NodeLocation] = LOCATIONS,
     ) -> None:
-        super().__init__(**behaviour)
+        super().__init__(
+            page_size, boot_seconds, boot_looks, list_lag, list_lag_looks, lag_hides_gets
+        )
+        self.sizes = tuple(sizes)
+        self.images = tuple(images)
+        self.locations = tuple(locations)
         self.latency = latency
         self.before: Callable[[Call], Any] | None = None
         self.after: Callable[[Call], Any] | None = None
@@ -132,7 +158,7 @@ class Cloud(Behaviour):
         """
         with self._lock:
             found = {table.kind: table.by_key() for table in self._state.tables()}
-        return {kind: things for kind, things in found.items() if things}
+            return copy.deepcopy({kind: things for kind, things in found.items() if things})
 
     def quota(self, kind: str, most: int | None) -> None:
         """Allow so many things of a kind, or with None any number.

@@ -6,9 +6,9 @@ from anysky.errors import PermissionDeniedError
 from anysky.model.compute import Filter, Node, NodeImage, NodeLocation
 from anysky.paging import Page
 
-from .catalogue import IMAGES, Catalogue
+from .catalogue import Catalogue
 from .rules import check_name
-from .state import cut
+from .state import cut, numbered
 
 __all__ = ["Images"]
 
@@ -19,7 +19,7 @@ class Images(Catalogue):
     async def list_images(
         self, cursor: str | None, location: NodeLocation | None, filter: Filter
     ) -> Page[NodeImage]:
-        """Return a page of images: public ones by their names, then those that were made."""
+        """Return a page of images: those that were made, then public ones."""
         arguments = {"cursor": cursor, "location": location and location.id, "ids": filter.ids}
         return await self._look("list_images", arguments, lambda: self._list_images(cursor))
 
@@ -48,7 +48,7 @@ class Images(Catalogue):
         """
 
         def work() -> None:
-            if image.id in IMAGES:
+            if any(one.id == image.id for one in self.cloud.images):
                 raise PermissionDeniedError(f"the image {image.id!r} is not of this account")
             self._state.images.remove(image.id)
 
@@ -67,17 +67,13 @@ class Images(Catalogue):
         return await self._do("copy_image", arguments, work)
 
     def _list_images(self, cursor: str | None) -> Page[NodeImage]:
-        size = self.cloud.page_size
-        public = cut(IMAGES.items(), cursor, size)
-        if cursor is not None and cursor.isdecimal():
-            return self._state.images.page(cursor)
-        if public.cursor is not None:
-            return public
-        own = self._state.images.page(None)
-        return Page([*public.items, *own.items], own.cursor)
+        public = [(f"public {key}", image) for key, image in numbered(self.cloud.images)]
+        own = [(f"own {key}", image) for key, image in self._state.images.listed()]
+        return cut([*own, *public], cursor, self.cloud.page_size)
 
     def _image(self, image_id: str) -> NodeImage:
-        return IMAGES.get(image_id) or self._state.images.look_up(image_id)
+        public = (one for one in self.cloud.images if one.id == image_id)
+        return next(public, None) or self._state.images.look_up(image_id)
 
     def _new_image(self, name: str, description: str | None, extra: dict[str, str]) -> NodeImage:
         check_name(name, "image")

@@ -37,7 +37,7 @@ from anysky.model.dns import Record, Zone
 from anysky.model.storage import Container, Object
 from anysky.paging import Page
 
-__all__ = ["Behaviour", "Boot", "State", "Table", "cut"]
+__all__ = ["Behaviour", "Boot", "State", "Table", "cut", "numbered"]
 
 M = TypeVar("M")
 
@@ -171,12 +171,17 @@ class Table(Generic[M]):
         key: Callable[[M], str] | None = None,
     ) -> Page[M]:
         """Return a page of the things that a list holds, in the order of `key` or of their age."""
+        return cut(self.listed(keep, key), cursor, self._state.behaviour.page_size)
+
+    def listed(
+        self, keep: Callable[[M], bool] = lambda _: True, key: Callable[[M], str] | None = None
+    ) -> list[tuple[str, M]]:
+        """Return the things that a list holds with the keys that order them; counts as a look."""
         rows = [row for row in self._rows.values() if keep(row.item)]
         seen = [row for row in rows if not self._is_hidden(row)]
         for row in rows:
             row.looks += 1
-        pairs = ((key(row.item) if key else f"{row.number:012}", row.item) for row in seen)
-        return cut(pairs, cursor, self._state.behaviour.page_size)
+        return [(key(row.item) if key else f"{row.number:012}", row.item) for row in seen]
 
     def _is_hidden(self, row: _Row[M]) -> bool:
         behaviour = self._state.behaviour
@@ -241,6 +246,11 @@ class State:
         """Return an id that looks real and is the same in each run."""
         text = f"{self.seed}:{prefix}:{self.count(prefix)}"
         return f"{prefix}{hashlib.sha256(text.encode()).hexdigest()[:17]}"
+
+
+def numbered(items: Iterable[M]) -> list[tuple[str, M]]:
+    """Return things with keys that order them as they come."""
+    return [(f"{number:012}", item) for number, item in enumerate(items)]
 
 
 def cut(pairs: Iterable[tuple[str, M]], cursor: str | None, size: int) -> Page[M]:

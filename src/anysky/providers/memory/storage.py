@@ -80,7 +80,7 @@ class MemoryStorage(MemoryBackend, StorageBackend):
                 )
             extra = {
                 "creation_date": self._state.date,
-                "location": location or self.account.region,
+                "location": location or self.account.region or "",
             }
             return self._state.containers.add(name, Container(name, extra))
 
@@ -147,7 +147,7 @@ class MemoryStorage(MemoryBackend, StorageBackend):
         """
         check_range(start, end)
 
-        def work() -> ByteStream:
+        def work() -> bytes:
             key = _key(obj.container.name, obj.name)
             self._state.objects.get(key)
             content = self._state.contents[key]
@@ -155,12 +155,12 @@ class MemoryStorage(MemoryBackend, StorageBackend):
                 raise InvalidRequestError(
                     f"the object has {len(content)} bytes: none from {start} on"
                 )
-            return _Content(content[start:end])
+            return content[start:end]
 
         arguments = {
             "container": obj.container.name, "object": obj.name, "start": start, "end": end
         }  # fmt: skip
-        return await self._look("open_object", arguments, work)
+        return _Content(await self._look("open_object", arguments, work))
 
     async def upload_object(self, container: Container, body: Body, spec: ObjectSpec) -> Object:
         """Store an object in one request, with all of its content in memory.
