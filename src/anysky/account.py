@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import os
 import re
 import urllib.parse
@@ -20,6 +19,7 @@ A = TypeVar("A", bound="Account")
 _TYPES: Mapping[str, type] = {"Secret": str, "str": str, "bool": bool, "int": int}
 _BOOLEANS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 _HOST = re.compile(r"[A-Za-z0-9_.-]+|[0-9a-f:.]*:[0-9a-f:.]*")
+_WORD = re.compile(r"\w+")
 _PATH = re.compile(r"[!-~]*")
 
 
@@ -126,6 +126,8 @@ def _refuse_unknown(cls: type[Account], given: Mapping[str, Any], known: list[Se
     names = [one.name for one in known]
     for name in given:
         if name not in names:
+            import difflib
+
             near = difflib.get_close_matches(name, names, 1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; it has {', '.join(names)}"
             raise InvalidAccountError(f"{cls.__name__} has no setting {name!r}{hint}")
@@ -146,7 +148,7 @@ def _value(
 
 def _typed(cls: type[Account], one: Setting, type_name: str, value: Any) -> Any:
     """Make a value, perhaps a hidden or an environment's string, what the setting holds."""
-    kinds = {kind.strip() for kind in type_name.split("|")}
+    kinds = set(_WORD.findall(type_name))
     if value is None or value is one.default:
         return value
     plain = value.reveal() if isinstance(value, Secret) else value

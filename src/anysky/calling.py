@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -11,8 +10,6 @@ from contextvars import Token
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar
-
-import msgspec
 
 from .backend.base import Backend, Connection
 from .deadlines import _expires_at  # pyright: ignore[reportPrivateUsage]
@@ -45,7 +42,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-_MALFORMED = (LookupError, ValueError, RecursionError, ArithmeticError, msgspec.MsgspecError)
+_MALFORMED = (LookupError, ValueError, RecursionError, ArithmeticError)
 _PORTS = {"http": 80, "https": 443}
 _LOCAL: dict[str, Any] = {"proxy": "", "connect_timeout": 1.0, "read_timeout": 5.0}
 
@@ -172,6 +169,8 @@ def check_options(
     known = [option.name for option in backend_class.options.get(operation, ())]
     for name in options:
         if name not in known:
+            import difflib
+
             near = difflib.get_close_matches(name, known, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise UnsupportedOperationError(

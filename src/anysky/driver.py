@@ -157,7 +157,9 @@ class Driver(Generic[B]):
         self.close()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._backend.connection.endpoint or self.name}>"
+        backend: Backend | None = vars(self).get("_backend")  # an error may have stopped __init__
+        place = backend.connection.endpoint if backend is not None else ""
+        return f"<{type(self).__name__} {place or self.name}>"
 
     if not TYPE_CHECKING:  # checkers find mistyped methods; what `ex_` reaches, `call` does typed
 

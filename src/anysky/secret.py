@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hmac
 from collections.abc import Generator, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, overload
@@ -50,6 +49,8 @@ class Secret:
         if not isinstance(other, Secret):
             return NotImplemented
         ours, theirs = (one._value.encode("utf-8", "surrogatepass") for one in (self, other))
+        import hmac
+
         return hmac.compare_digest(ours, theirs)
 
     __hash__ = None  # type: ignore[assignment]  # a hash would leak equality

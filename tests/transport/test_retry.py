@@ -275,7 +275,9 @@ def test_server_that_fails_and_asks_for_too_long_a_wait_is_not_waited_for():
     assert (result.status, sent, slept) == (503, 1, [])
 
 
-@pytest.mark.parametrize(("outcome", "base"), [(503, 0.05), (ConnectionFailedError, 0.05), (429, 1.0)])
+@pytest.mark.parametrize(
+    ("outcome", "base"), [(503, 0.05), (ConnectionFailedError, 0.05), (429, 1.0)]
+)
 def test_waits_are_uniform_up_to_a_doubling_bound(outcome, base):
     random.seed(7)
     runs = [attempt(outcome)[2] for _ in range(2000)]

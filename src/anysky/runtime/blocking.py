@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextvars
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -50,6 +49,8 @@ class BlockingRuntime(CommonRuntime):
         """Run jobs in threads; see `Runtime.gather`."""
         if len(jobs) <= 1 or limit <= 1:
             return _one_by_one(jobs)
+        from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+
         with ThreadPoolExecutor(min(limit, len(jobs)), thread_name_prefix="anysky") as pool:
             futures: list[Future[T]] = [
                 pool.submit(contextvars.copy_context().run, run, job) for job in jobs

@@ -157,8 +157,8 @@ class AsyncioTransport:
 
     async def _request(self, request: Request) -> aiohttp.ClientResponse:
         endpoint = request.endpoint.rstrip("/") or self.endpoint
-        headers = wire_headers(request)
         session = self._open_session()
+        headers = wire_headers(request)
         source = Source(request.body)
         sending = _Sending()
         token = _sending.set(sending)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import functools
-import http.client
-import io
 import os
 import queue
 import threading
-import time
 import urllib.parse
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -69,41 +66,6 @@ class _Route(NamedTuple):
     pool: urllib3.HTTPConnectionPool
     prefix: str  # before a request's target in the request line
     url: str  # tells the pool whether to ask a proxy for a tunnel
-
-
-class _TimedReader(io.RawIOBase):
-    """Gives every single read of a socket the time that is left, so that a drip cannot hold it."""
-
-    def __init__(self, sock: Any, raw: Any) -> None:
-        self._sock, self._raw = sock, raw
-        self._read_timeout: float | None = sock.gettimeout()
-        self._expires_at = deadlines.expires_at()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        if self._expires_at is not None:
-            left = self._expires_at - time.monotonic()
-            if left <= 0:
-                raise TimeoutError("no time is left")
-            timeout = self._read_timeout
-            self._sock.settimeout(left if timeout is None else min(left, timeout))
-        count: int | None = self._raw.readinto(buffer)
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _TimedResponse(http.client.HTTPResponse):
-    """An answer whose every read keeps to the deadline of the call."""
-
-    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        raw = self.fp.detach()
-        self.fp = io.BufferedReader(_TimedReader(sock, raw), _BUFFER)
 
 
 class _Connections(queue.LifoQueue[Any]):
@@ -186,8 +148,8 @@ class BlockingTransport:
 
     def _urlopen(self, request: Request) -> urllib3.BaseHTTPResponse:
         endpoint = request.endpoint.rstrip("/") or self.endpoint
-        headers = wire_headers(request)
         route = self._route(endpoint)
+        headers = wire_headers(request)
         source = Source(request.body)
         _sending.sent = False
         _sending.target = route.prefix + request.target
@@ -298,8 +260,10 @@ def _pool_classes() -> dict[str, Any]:
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+    from .timed import TimedResponse
+
     class Connection(HTTPConnection):
-        response_class = _TimedResponse
+        response_class = TimedResponse
 
         def connect(self) -> None:
             # Waiting for a free connection took some of the time.
@@ -330,6 +294,11 @@ def _pool_classes() -> dict[str, Any]:
     class TLSPool(HTTPSConnectionPool):
         ConnectionCls = TLSConnection  # pyright: ignore[reportAssignmentType]
         QueueCls = _Connections
+
+        def _validate_conn(self, conn: Any) -> None:
+            """Connect, without a warning for each certificate that is not verified: ours is one."""
+            if conn.is_closed:
+                conn.connect()
 
     return {"http": Pool, "https": TLSPool}
 
@@ -369,6 +338,8 @@ def _drop(raw: urllib3.BaseHTTPResponse) -> None:
 
 def _failed(error: Exception, endpoint: str) -> CloudError:
     """Turn an error before the answer's head into ours."""
+    import http.client
+
     from urllib3.exceptions import EmptyPoolError
 
     kind = type(root_of(error))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import urllib.parse
 from collections.abc import AsyncIterator, Iterator
 from typing import cast
@@ -157,6 +156,8 @@ def failure(error: Exception, endpoint: str, *, sent: bool, reason: str = "") ->
         ours = DeadlineExceededError(f"no time was left while connecting to {host}: {reason}")
     else:
         ours = ConnectionFailedError(f"cannot connect to {host}: {reason}")
+        import ssl
+
         ours.retryable = not isinstance(root, ssl.SSLCertVerificationError)
     ours.__cause__ = _shown(root)
     return ours

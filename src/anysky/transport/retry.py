@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import email.utils
 import logging
-import random
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -135,6 +133,8 @@ def _seconds_or_date(value: str, now: float) -> float | None:
     seconds = _number(value)
     if seconds is not None:
         return max(seconds, 0.0)
+    import email.utils
+
     try:
         date = email.utils.parsedate_to_datetime(value)
         if date.tzinfo is None:  # HTTP's dates are in UTC, whether they say so or not
@@ -261,6 +261,8 @@ class RetryLayer(Layer):
         return self._policy.throttled_base if throttled else self._policy.base
 
     def _jitter(self, base: float, attempt: int) -> float:
+        import random
+
         return random.uniform(0, min(self._policy.cap, base * 2.0 ** (attempt - 1)))  # noqa: S311 - spreads load, guards nothing
 
 

@@ -6,17 +6,20 @@ import base64
 import functools
 import logging
 import os
-import ssl
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
 
 from anysky.errors import InvalidAccountError
 from anysky.secret import Secret
 
+if TYPE_CHECKING:
+    import ssl
+
 __all__ = ["TLS", "HTTPSettings", "Proxy", "Verify", "env_proxies"]
 
-Verify = bool | str | os.PathLike[str] | ssl.SSLContext
+Verify: TypeAlias = "bool | str | os.PathLike[str] | ssl.SSLContext"
 
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE")
 _PORTS = {"http": 80, "https": 443}
@@ -42,26 +45,32 @@ class Proxy:
         Raises:
             InvalidAccountError: It is no URL of an HTTP proxy.
         """
-        text = url.reveal()
-        try:
-            parts = urllib.parse.urlsplit(text if "://" in text else f"http://{text}")
-            port = parts.port
-        except ValueError:
-            parts, port = urllib.parse.urlsplit(""), None
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        proxy = _read_proxy(url.reveal())
+        if proxy is None:
             raise InvalidAccountError(
                 "the URL of the proxy is not like http://host:port; other kinds than HTTP "
                 "proxies are not supported"
             )
-        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        plain = f"{parts.scheme}://{host}" + ("" if port is None else f":{port}")
-        return cls(plain, _basic(parts) if parts.username is not None else None)
+        return proxy
 
     def headers(self) -> dict[str, str]:
         """Return the header fields that only the proxy gets."""
         if self.authorization is None:
             return {}
         return {"Proxy-Authorization": self.authorization.reveal()}
+
+
+def _read_proxy(url: str) -> Proxy | None:
+    try:
+        parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    plain = f"{parts.scheme}://{host}" + ("" if port is None else f":{port}")
+    return Proxy(plain, None if parts.username is None else _basic(parts))
 
 
 def _basic(parts: urllib.parse.SplitResult) -> Secret:
@@ -174,6 +183,8 @@ class TLS:
         Raises:
             InvalidAccountError: The file or folder of certificates cannot be read.
         """
+        import ssl
+
         verify = self._verify
         if isinstance(verify, ssl.SSLContext):
             return verify
@@ -193,6 +204,8 @@ class TLS:
 
 @functools.lru_cache(maxsize=8)
 def _make_context(verify: bool | str) -> ssl.SSLContext:
+    import ssl
+
     if verify is True:
         return ssl.create_default_context()
     if verify is False:
