@@ -48,7 +48,7 @@ def test_providers_prints_one_table_for_each_service() -> None:
         "dns",
     ]
     row = next(line for line in lines if line.startswith("create_subnet"))
-    assert row.split() == ["create_subnet", "-", "yes"]
+    assert row.split() == ["create_subnet", "-", "yes", "yes"]
 
 
 def test_providers_as_json_agrees_with_the_drivers() -> None:
