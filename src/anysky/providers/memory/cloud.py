@@ -13,8 +13,8 @@ from anysky.backend.compute import ComputeBackend
 from anysky.backend.dns import DNSBackend
 from anysky.backend.storage import StorageBackend
 from anysky.errors import InvalidRequestError, OutcomeUnknownError, ProviderUnavailableError
-from anysky.locks import ForkLock
 from anysky.model.compute import NodeImage, NodeLocation, NodeSize
+from anysky.runtime.locks import ForkLock
 
 from .defaults import IMAGES, LOCATIONS, SIZES
 from .state import Behaviour, State
