@@ -10,12 +10,9 @@ Get a driver's class by the provider's name, make a driver, call it::
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
-from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from anysky.backend.compute import ComputeBackend
 from anysky.calling import bind
@@ -39,6 +36,9 @@ from anysky.paging import Page
 from anysky.registry import driver_class, register
 
 from .driver import Driver
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 __all__ = [
     "Architecture",
@@ -166,6 +166,8 @@ class Node(model.Node):
     def get_uuid(self) -> str:
         """Return a name for this node that no node of another provider has."""
         text = f"{self.id}:{self.driver.type}"
+        import hashlib
+
         return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
     def reboot(self) -> bool:
@@ -774,6 +776,8 @@ class NodeDriver(Driver[ComputeBackend]):
             InvalidRequestError: The file cannot be read.
             KeyPairAlreadyExistsError: There is one of this name.
         """
+        from pathlib import Path
+
         path = Path(key_file_path).expanduser()
         try:
             material = path.read_text(encoding="utf-8")

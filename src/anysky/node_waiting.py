@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Sequence
 
 from .backend.compute import ComputeBackend
@@ -38,6 +37,8 @@ def address_reader(interface: str, force_ipv4: bool) -> Callable[[Node], list[st
 
 
 def _is_ipv4(address: str) -> bool:
+    import ipaddress
+
     try:
         return ipaddress.ip_address(address).version == 4  # noqa: PLR2004 - the 4 of IPv4
     except ValueError:

@@ -9,12 +9,9 @@ Get a driver's class by the provider's name, make a driver, call it::
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
-from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from anysky.backend.compute import ComputeBackend
 from anysky.calling import bind
@@ -38,6 +35,9 @@ from anysky.paging import Page
 from anysky.registry import driver_class, register
 
 from .driver import Driver
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 __all__ = [
     "Architecture",
@@ -165,6 +165,8 @@ class Node(model.Node):
     def get_uuid(self) -> str:
         """Return a name for this node that no node of another provider has."""
         text = f"{self.id}:{self.driver.type}"
+        import hashlib
+
         return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
     async def reboot(self) -> bool:
@@ -785,6 +787,8 @@ class NodeDriver(Driver[ComputeBackend]):
             InvalidRequestError: The file cannot be read.
             KeyPairAlreadyExistsError: There is one of this name.
         """
+        from pathlib import Path
+
         path = Path(key_file_path).expanduser()
         try:
             material = path.read_text(encoding="utf-8")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
-from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .base import State, model
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 __all__ = [
     "Architecture",

@@ -8,8 +8,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
-from anysky.locks import ForkLock
 from anysky.run import run
+from anysky.runtime.locks import ForkLock
 
 from .common import CommonRuntime, check_sleep, read_file, run_process
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import os
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -124,7 +125,7 @@ class AsyncioTransport:
         self._tls = TLS(settings.verify)
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._last_use = 0.0
+        self._last_use = time.monotonic()
         self._routes: dict[str, tuple[dict[str, Any], dict[str, str]]] = {}
         self._pid = os.getpid()
         self._closed = False
@@ -163,7 +164,10 @@ class AsyncioTransport:
         sending = _Sending()
         token = _sending.set(sending)
         try:
-            await self._notice_closed()
+            now = time.monotonic()
+            if now - self._last_use > _IDLE:
+                await _notice_closed()
+            self._last_use = now
             return await self._open(session, request, endpoint, headers, source)
         except CloudError as error:
             failed = error
@@ -189,20 +193,14 @@ class AsyncioTransport:
     ) -> aiohttp.ClientResponse:
         options, proxy_headers = self._routes.get(endpoint) or self._make_route(endpoint)
         headers |= proxy_headers
-        send = functools.partial(
-            session.request,
-            request.method,
-            _url(endpoint + request.target),
-            headers=headers,
-            allow_redirects=False,
-            timeout=self._timeout(),
-            **options,
-        )
+        url = _url(endpoint + request.target)
+        options = {**options, "headers": headers, "timeout": self._timeout()}
         if isinstance(request.body, bytes) and len(request.body) <= PIECE:
-            return await send(data=request.body or None)
+            data = request.body or None
+            return await session.request(request.method, url, data=data, **options)
         async with asyncio.timeout(None) as limit:
             upload = _Upload(source, self._settings.read_timeout, limit)
-            return await send(data=upload.pieces())
+            return await session.request(request.method, url, data=upload.pieces(), **options)
 
     async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
         limit = self._limits.max_response_bytes
@@ -225,14 +223,6 @@ class AsyncioTransport:
         return _client_timeout(
             left, settings.pool_timeout, settings.connect_timeout, settings.read_timeout
         )
-
-    async def _notice_closed(self) -> None:
-        """Let the loop, if it was busy elsewhere, see which kept connections were closed."""
-        now = asyncio.get_running_loop().time()
-        if self._last_use and now - self._last_use > _IDLE:
-            await asyncio.sleep(0)  # the loop asks the system
-            await asyncio.sleep(0)  # and tells the connections
-        self._last_use = now
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._closed:
@@ -270,7 +260,7 @@ class AsyncioTransport:
     def _make_route(self, endpoint: str) -> tuple[dict[str, Any], dict[str, str]]:
         """Find out how requests get to one endpoint, and which fields a proxy reads in them."""
         proxy: Proxy | None = self._settings.proxy_for(endpoint)
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"allow_redirects": False}
         if endpoint.startswith("https") or (proxy and proxy.url.startswith("https")):
             options["ssl"] = self._tls.context()
         read_by_proxy = dict[str, str]()
@@ -311,6 +301,12 @@ def _client_timeout(
     return aiohttp.ClientTimeout(
         total=total, connect=pool + connect, sock_connect=connect, sock_read=read
     )
+
+
+async def _notice_closed() -> None:
+    """Let the loop, if it was busy elsewhere, see which kept connections were closed."""
+    await asyncio.sleep(0)  # the loop asks the system
+    await asyncio.sleep(0)  # and tells the connections
 
 
 async def _in_threads(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:

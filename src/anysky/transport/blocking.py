@@ -17,7 +17,7 @@ from anysky.errors import (
     OutcomeUnknownError,
     UnsafeResponseError,
 )
-from anysky.locks import ForkLock
+from anysky.runtime.locks import ForkLock
 
 from .base import Body, Limits, Request, Response
 from .common import (

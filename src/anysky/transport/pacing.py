@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from anysky import deadlines
 from anysky.errors import RateLimitedError
-from anysky.locks import ForkLock
 from anysky.runtime.base import Runtime
+from anysky.runtime.locks import ForkLock
 
 from .base import Layer, Request, Response, Transport
 from .retry import retry_after, too_many

@@ -18,8 +18,8 @@ from anysky.errors import (
     OutcomeUnknownError,
     RateLimitedError,
 )
-from anysky.locks import ForkLock
 from anysky.runtime.base import Runtime
+from anysky.runtime.locks import ForkLock
 
 from .base import Body, Layer, Request, Response, SendClass, Transport
 

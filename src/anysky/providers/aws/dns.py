@@ -5,7 +5,6 @@ Vendor's reference: https://docs.aws.amazon.com/Route53/latest/APIReference/
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
@@ -22,6 +21,7 @@ from anysky.model.dns import Record, RecordType, Zone
 from anysky.paging import Page
 from anysky.transport.base import encode_query
 from anysky.waiting import all_pages
+from anysky.wire.tokens import fresh_token
 
 from .dns_answers import (
     CommentedZone,
@@ -121,7 +121,7 @@ class Route53(Route53Editing):
         ``ex_vpc_id`` and ``ex_vpc_region`` is private.
         """
         _check_zone(type, ttl)
-        reference = uuid.uuid4().hex
+        reference = fresh_token()
         content = _zone_request(domain, reference, extra)
         try:
             answer = await self._post(

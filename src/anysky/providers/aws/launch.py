@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import uuid4
 
 from anysky.backend.base import Option
 from anysky.errors import (
@@ -17,6 +16,7 @@ from anysky.errors import (
     PartialFailureError,
 )
 from anysky.model.compute import KeyPair, Node, NodeAuthPassword, NodeAuthSSHKey, NodeSpec
+from anysky.wire.tokens import fresh_token
 
 from .ec2 import id_of, tag_specification
 from .instances import Launched, node_of
@@ -124,7 +124,7 @@ def _parameters(spec: NodeSpec, subnet: str | None, key_name: str | None) -> dic
             "terminate" if options.get("ex_terminate_on_shutdown") else None
         ),
         "InstanceMarketOptions": _market(options),
-        "ClientToken": options.get("ex_clienttoken") or str(uuid4()),
+        "ClientToken": options.get("ex_clienttoken") or fresh_token(),
         "TagSpecification": tag_specification(spec.name, tags, "instance", "volume"),
         **_connection(spec, subnet),
     }

@@ -6,8 +6,6 @@ https://docs.aws.amazon.com/sdkref/latest/guide/file-location.html.
 
 from __future__ import annotations
 
-import configparser
-import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -96,6 +94,8 @@ def _profile_name(title: str) -> str | None:
     """Return the profile that a section of the config file describes, if it does."""
     if title == "default":
         return title
+    import shlex
+
     try:
         words = shlex.split(title)
     except ValueError:
@@ -133,6 +133,8 @@ def _parse(text: str) -> tuple[dict[str, Section], int]:
 
     The parser's own errors quote the line, which may hold a secret: they go no further.
     """
+    import configparser
+
     parser = configparser.RawConfigParser()
     try:
         parser.read_string(text)

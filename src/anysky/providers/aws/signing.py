@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
 import hashlib
 import re
 import urllib.parse
@@ -104,8 +103,10 @@ class AWSSigner:
         return self.chain.discard(self._last)
 
     def _server_time(self, response: Response) -> float:
+        from email.utils import parsedate_to_datetime
+
         try:
-            return email.utils.parsedate_to_datetime(response.headers.get("date", "")).timestamp()
+            return parsedate_to_datetime(response.headers.get("date", "")).timestamp()
         except (ValueError, TypeError, OverflowError):
             return self._runtime.time() + self._skew
 

@@ -12,12 +12,9 @@ import shlex
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
-
-import msgspec
 
 from anysky.deadlines import deadline
 from anysky.errors import (
@@ -36,6 +33,7 @@ from anysky.wire.aws_sigv4 import Credentials
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from anysky.providers.aws.key_json import Keys
     from anysky.runtime.base import Runtime
     from anysky.transport.base import Response, Transport
 
@@ -75,18 +73,6 @@ class Fresh:
 
     credentials: Credentials
     clock: float
-
-
-class _Keys(msgspec.Struct, rename="pascal"):
-    """The JSON by which programs, containers and instances give credentials."""
-
-    access_key_id: str = ""
-    secret_access_key: Secret | None = None
-    token: Secret | None = None
-    session_token: Secret | None = None
-    expiration: str | None = None
-    version: int = 0
-    code: str = ""
 
 
 async def from_process(runtime: Runtime, command: str) -> Fresh:
@@ -322,21 +308,14 @@ async def _ask_once(transport: Transport, request: Request, place: str, seconds:
     return response
 
 
-def _decode(body: bytes, place: str) -> _Keys:
-    try:
-        return msgspec.json.decode(body, type=_Keys, dec_hook=_secret)
-    except (msgspec.DecodeError, RecursionError):
-        problem = f"{place} answers something else than AWS credentials"
-    raise MalformedResponseError(problem)
+def _decode(body: bytes, place: str) -> Keys:
+    # Imported here because who gives keys as arguments needs no decoder.
+    from anysky.providers.aws.key_json import decode_keys
+
+    return decode_keys(body, place)
 
 
-def _secret(kind: type, value: Any) -> Secret:
-    if kind is Secret and isinstance(value, str):
-        return Secret(value)
-    raise TypeError("not a string")
-
-
-def _credentials(keys: _Keys, token: Secret | None, place: str) -> Credentials:
+def _credentials(keys: Keys, token: Secret | None, place: str) -> Credentials:
     if not keys.access_key_id or not keys.secret_access_key:
         said = f": {keys.code[:80]!r}" if keys.code else ""
         raise MalformedResponseError(f"{place} answers without an AWS access key{said}")
@@ -346,6 +325,8 @@ def _credentials(keys: _Keys, token: Secret | None, place: str) -> Credentials:
 
 def clock_of(response: Response, runtime: Runtime) -> float:
     """Return the time at which an answer was made, by the clock of its maker if it says so."""
+    from email.utils import parsedate_to_datetime
+
     try:
         date = parsedate_to_datetime(response.headers["date"])
     except (KeyError, ValueError):

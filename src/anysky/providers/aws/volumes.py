@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 from anysky.errors import ConflictError, NotFoundError
 from anysky.model.compute import (
@@ -23,6 +22,7 @@ from anysky.model.compute import (
 )
 from anysky.paging import Page
 from anysky.wire import xml
+from anysky.wire.tokens import fresh_token
 
 from .ec2 import (
     EC2Backend,
@@ -144,7 +144,7 @@ class EC2Volumes(EC2Backend):
             "Encrypted": options.get("ex_encrypted"),
             "KmsKeyId": options.get("ex_kms_key_id"),
             "Throughput": options.get("ex_throughput"),
-            "ClientToken": str(uuid4()),
+            "ClientToken": fresh_token(),
             "TagSpecification": tag_specification(spec.name, spec.tags, "volume"),
         }
         return _volume(await self._call("CreateVolume", parameters, _CreatedVolume))
