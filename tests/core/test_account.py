@@ -102,7 +102,7 @@ def test_good_endpoints(url):
     ],
 )
 def test_bad_endpoints(url):
-    with pytest.raises(InvalidAccountError, match="^EchoAccount: the endpoint ") as caught:
+    with pytest.raises(InvalidAccountError, match=r"^EchoAccount: the endpoint ") as caught:
         load(token="x", endpoint=url)
 
     assert "pass@" not in str(caught.value)

@@ -11,7 +11,7 @@ from anysky import errors
 from anysky.compute import NodeDriver
 from anysky.errors import CloudError
 
-CLASSES = [one for one in (getattr(errors, name) for name in errors.__all__)]
+CLASSES = [getattr(errors, name) for name in errors.__all__]
 
 
 def test_documented_tree_is_the_tree():

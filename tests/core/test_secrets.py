@@ -280,7 +280,7 @@ def test_log_shows_only_what_is_harmless(api, faults, driver, log):
 def test_secret_is_never_printed():
     secret = Secret(TOKEN)
 
-    assert [str(secret), repr(secret), f"{secret}", "%s" % secret, f"{[secret]}"] == [
+    assert [str(secret), repr(secret), f"{secret}", format(secret), f"{[secret]}"] == [
         "***", "***", "***", "***", "[***]",
     ]  # fmt: skip
     assert secret.reveal() == TOKEN

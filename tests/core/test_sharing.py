@@ -5,12 +5,15 @@ import gc
 import os
 import threading
 import warnings
+from pathlib import Path
 
 import pytest
 
 from anysky.errors import InvalidRequestError
 from tests.core.echo import AsyncioEcho, BlockingEcho
 from tests.support import faults as f
+
+FILES = Path("/proc/self/fd")
 
 
 def check_answers(driver, name, count):
@@ -115,10 +118,10 @@ def test_async_driver_on_another_loop(echo):
 
 def open_files():
     gc.collect()
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(FILES.iterdir()))
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
+@pytest.mark.skipif(not FILES.is_dir(), reason="needs /proc")
 @pytest.mark.parametrize(
     "count", [30, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.timeout(300)])]
 )

@@ -285,7 +285,7 @@ def test_waits_are_uniform_up_to_a_doubling_bound(outcome, base):
     for number in range(3):
         waits = sorted(one[number] / (base * 2**number) for one in runs)
         distance = max(abs(wait - place / 2000) for place, wait in enumerate(waits))
-        assert 0 <= waits[0]
+        assert waits[0] >= 0
         assert waits[-1] <= 1
         assert distance < 1.63 / 2000**0.5  # Kolmogorov-Smirnov, p = 0.01
         assert abs(statistics.mean(waits) - 0.5) < 0.03
