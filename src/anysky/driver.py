@@ -43,7 +43,8 @@ class Driver(Generic[B]):
     """A provider's service, ready to be called; made by the class that `get_driver` returns.
 
     Making one sends nothing. It may be shared; see "Concepts" for threads, tasks and forks. Use it
-    with ``with``, or call `close`, to give its connections back.
+    with ``with``, or call `close`, to give its connections back; for a driver of the asyncio
+    API that is never closed, aiohttp prints "Unclosed client session" at its end.
 
     Args:
         key: The account's first setting: an access key, a token, a user name.

@@ -194,13 +194,13 @@ class AsyncioTransport:
         options, proxy_headers = self._routes.get(endpoint) or self._make_route(endpoint)
         headers |= proxy_headers
         url = _url(endpoint + request.target)
-        options = {**options, "headers": headers, "timeout": self._timeout()}
+        given: dict[str, Any] = {**options, "headers": headers, "timeout": self._timeout()}
         if isinstance(request.body, bytes) and len(request.body) <= PIECE:
             data = request.body or None
-            return await session.request(request.method, url, data=data, **options)
+            return await session.request(request.method, url, data=data, **given)
         async with asyncio.timeout(None) as limit:
             upload = _Upload(source, self._settings.read_timeout, limit)
-            return await session.request(request.method, url, data=upload.pieces(), **options)
+            return await session.request(request.method, url, data=upload.pieces(), **given)
 
     async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
         limit = self._limits.max_response_bytes
