@@ -10,6 +10,7 @@ import pytest
 
 from anysky.pricing.building.draft import Draft, Figure, Provider, Region, Source, Spec, exact_nano
 from anysky.pricing.building.writing import write_catalogue
+from tests.pricing.publisher import Publisher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,3 +61,9 @@ def make(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def publisher(tmp_path: Path) -> Publisher:
+    """A publisher with a folder and a key pair of its own."""
+    return Publisher(tmp_path / "published")

@@ -25,8 +25,13 @@ _COMMANDS = {
     "diff": (_READING, "list what differs between two catalogues"),
     "estimate": (_READING, "add up what nodes cost"),
     "info": (_READING, "say which catalogue is used, and why"),
+    "path": (_UPDATING, "print the file of the catalogue that is used"),
+    "pin": (_UPDATING, "keep to one version"),
+    "rollback": (_UPDATING, "go back to the catalogue before the last update"),
     "search": (_READING, "find the cheapest sizes across clouds"),
     "show": (_READING, "show the price of a size"),
+    "update": (_UPDATING, "install a newer catalogue"),
+    "verify": (_UPDATING, "look the installed catalogue through"),
 }
 _NETWORK = (
     ConnectionFailedError, DeadlineExceededError, OutcomeUnknownError, ProviderUnavailableError,

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from .estimates import Estimate, Item, Line
     from .model import Price, Size
     from .searching import Found
+    from .updates import pin, rollback, update, verify
+    from .updating import UpdateResult
 
 __all__ = [
     "Catalogue",
@@ -49,6 +51,7 @@ __all__ = [
     "PricingError",
     "Size",
     "UpdateLockedError",
+    "UpdateResult",
     "UpdateUnavailableError",
     "UpdateVerificationError",
     "cost_of",
@@ -56,8 +59,12 @@ __all__ = [
     "estimate",
     "info",
     "open",
+    "pin",
     "price",
+    "rollback",
     "search",
+    "update",
+    "verify",
 ]
 
 _HOMES = {
@@ -69,14 +76,19 @@ _HOMES = {
     "Item": "estimates",
     "Line": "estimates",
     "Price": "model",
+    "UpdateResult": "updating",
     "Size": "model",
     "cost_of": "defaults",
     "diff": "defaults",
     "estimate": "defaults",
     "info": "defaults",
     "open": "defaults",
+    "pin": "updates",
     "price": "defaults",
+    "rollback": "updates",
     "search": "defaults",
+    "update": "updates",
+    "verify": "updates",
 }
 
 

@@ -170,6 +170,6 @@ def _region(node: Any) -> str:
     zone = (
         cast("Mapping[str, Any]", placement).get("availabilityZone")
         if isinstance(placement, Mapping)
-        else extra.get("availability_zone")
+        else extra.get("availability")
     )
     return re.sub(r"(?<=\d)[a-z]$", "", str(zone or ""))
