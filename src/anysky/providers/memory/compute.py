@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from anysky.matching import matches
 from anysky.model.compute import Filter, Network, Node, NodeSpec, NodeState, Subnet
 from anysky.paging import Page
 
 from .firewalls import Firewalls
 from .images import Images
 from .keys import Keys
-from .rules import check_host_name, check_tags
-from .volumes import Volumes, of_filter
+from .rules import check_host_name, check_tags, is_wanted, of_filter
+from .volumes import Volumes
 
 __all__ = ["MemoryCompute"]
 
@@ -28,7 +27,7 @@ class MemoryCompute(Firewalls, Volumes, Images, Keys):
         """Return a page of the nodes that match, which counts as a look at each."""
 
         def work() -> Page[Node]:
-            page = self._state.nodes.page(cursor, lambda one: _is_wanted(one, filter))
+            page = self._state.nodes.page(cursor, lambda one: is_wanted(one, filter))
             return Page([self._seen(node.id) for node in page.items], page.cursor)
 
         return await self._look("list_nodes", {"cursor": cursor, **of_filter(filter)}, work)
@@ -161,11 +160,6 @@ class MemoryCompute(Firewalls, Volumes, Images, Keys):
         for address in state.floating_ips.items():
             if address.node_id == node_id:
                 state.floating_ips.put(address.id, replace(address, node_id=None))
-
-
-def _is_wanted(node: Node, filter: Filter) -> bool:
-    place = filter.location
-    return matches(node, filter) and (place is None or node.extra["location"] == place.id)
 
 
 def _arguments(spec: NodeSpec) -> Mapping[str, Any]:

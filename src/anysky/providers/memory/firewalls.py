@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from anysky.errors import AlreadyExistsError, ConflictError, InvalidRequestError, NotFoundError
-from anysky.matching import matches
 from anysky.model.compute import Filter, Network, SecurityGroup, SecurityGroupRule
 from anysky.paging import Page
 
 from .networks import Networks
-from .rules import check_name, check_tags, network_of
-from .volumes import of_filter
+from .rules import check_name, check_tags, is_wanted, network_of, of_filter
 
 __all__ = ["Firewalls"]
 
@@ -29,7 +27,7 @@ class Firewalls(Networks):
         """Return a page of the groups that match."""
 
         def work() -> Page[SecurityGroup]:
-            return self._state.security_groups.page(cursor, lambda one: matches(one, filter))
+            return self._state.security_groups.page(cursor, lambda one: is_wanted(one, filter))
 
         arguments = {"cursor": cursor, **of_filter(filter)}
         return await self._look("list_security_groups", arguments, work)

@@ -6,13 +6,11 @@ import ipaddress
 from dataclasses import replace
 
 from anysky.errors import ConflictError, InvalidRequestError, QuotaExceededError
-from anysky.matching import matches
 from anysky.model.compute import Filter, FloatingIP, Network, Node, NodeLocation, Subnet
 from anysky.paging import Page
 
 from .machines import Machines
-from .rules import check_name, check_tags, network_of
-from .volumes import of_filter
+from .rules import check_name, check_tags, is_wanted, network_of, of_filter
 
 __all__ = ["Networks"]
 
@@ -28,7 +26,7 @@ class Networks(Machines):
         """Return a page of the networks that match."""
 
         def work() -> Page[Network]:
-            return self._state.networks.page(cursor, lambda one: matches(one, filter))
+            return self._state.networks.page(cursor, lambda one: is_wanted(one, filter))
 
         return await self._look("list_networks", {"cursor": cursor, **of_filter(filter)}, work)
 
@@ -76,7 +74,7 @@ class Networks(Machines):
             return self._state.subnets.page(
                 cursor,
                 lambda one: (
-                    (network is None or one.network_id == network.id) and matches(one, filter)
+                    (network is None or one.network_id == network.id) and is_wanted(one, filter)
                 ),
             )
 
@@ -131,7 +129,7 @@ class Networks(Machines):
         """Return a page of the floating IPs that match."""
 
         def work() -> Page[FloatingIP]:
-            return self._state.floating_ips.page(cursor, lambda one: matches(one, filter))
+            return self._state.floating_ips.page(cursor, lambda one: is_wanted(one, filter))
 
         return await self._look("list_floating_ips", {"cursor": cursor, **of_filter(filter)}, work)
 

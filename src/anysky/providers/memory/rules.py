@@ -5,10 +5,13 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from anysky.errors import InvalidRequestError
+from anysky.matching import matches
+from anysky.model.compute import Filter
 
-__all__ = ["check_host_name", "check_name", "check_tags", "network_of"]
+__all__ = ["check_host_name", "check_name", "check_tags", "is_wanted", "network_of", "of_filter"]
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _NAME = re.compile(r"[A-Za-z0-9_]([\w .:/@+=-]{0,126}[\w.:/@+=-])?", re.ASCII)
@@ -69,3 +72,18 @@ def network_of(cidr: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
         return ipaddress.ip_network(cidr)
     except ValueError as error:
         raise InvalidRequestError(f"{cidr!r} is no address range: {error}") from None
+
+
+def is_wanted(item: Any, filter: Filter) -> bool:
+    """Whether a list that is narrowed holds a thing; one without location is everywhere."""
+    place = filter.location
+    return matches(item, filter) and (
+        place is None or item.extra.get("location", place.id) == place.id
+    )
+
+
+def of_filter(filter: Filter) -> Mapping[str, Any]:
+    """Return what a filter asks for, as arguments of a call."""
+    place = filter.location and filter.location.id
+    tags = dict(filter.tags)
+    return {"ids": filter.ids, "name": filter.name, "tags": tags, "location": place}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from string import ascii_lowercase
 from typing import Any
 
 from anysky.errors import ConflictError, InvalidRequestError
-from anysky.matching import matches
 from anysky.model.compute import (
     Filter,
     Node,
@@ -22,9 +20,9 @@ from anysky.model.compute import (
 from anysky.paging import Page
 
 from .machines import Machines
-from .rules import check_name, check_tags
+from .rules import check_name, check_tags, is_wanted, of_filter
 
-__all__ = ["Volumes", "of_filter"]
+__all__ = ["Volumes"]
 
 _LARGEST = 16384
 _ATTACHABLE = frozenset({NodeState.RUNNING, NodeState.STOPPED})
@@ -37,7 +35,7 @@ class Volumes(Machines):
         """Return a page of the volumes that match."""
 
         def work() -> Page[StorageVolume]:
-            return self._state.volumes.page(cursor, lambda one: matches(one, filter))
+            return self._state.volumes.page(cursor, lambda one: is_wanted(one, filter))
 
         return await self._look("list_volumes", {"cursor": cursor, **of_filter(filter)}, work)
 
@@ -126,7 +124,7 @@ class Volumes(Machines):
         """Return a page of the snapshots that match."""
 
         def work() -> Page[VolumeSnapshot]:
-            return self._state.snapshots.page(cursor, lambda one: matches(one, filter))
+            return self._state.snapshots.page(cursor, lambda one: is_wanted(one, filter))
 
         return await self._look("list_snapshots", {"cursor": cursor, **of_filter(filter)}, work)
 
@@ -211,10 +209,3 @@ class Volumes(Machines):
             name or id,
         )
         return self._state.snapshots.add(id, snapshot)
-
-
-def of_filter(filter: Filter) -> Mapping[str, Any]:
-    """Return what a filter asks for, as arguments of a call."""
-    place = filter.location and filter.location.id
-    tags = dict(filter.tags)
-    return {"ids": filter.ids, "name": filter.name, "tags": tags, "location": place}
