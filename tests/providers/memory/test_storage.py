@@ -1,0 +1,142 @@
+"""What the storage service of the memory cloud does, and what it refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+
+import pytest
+
+from anysky import InvalidRequestError
+from anysky.errors import (
+    ContainerDoesNotExistError,
+    InvalidContainerNameError,
+    ObjectDoesNotExistError,
+    ObjectHashMismatchError,
+)
+from anysky.model.storage import ObjectSpec
+from anysky.providers.memory.storage import MemoryStorage
+from anysky.wire.s3_content import memory_body
+
+
+@pytest.fixture
+def container(storage):
+    return storage.create_container("files")
+
+
+@pytest.mark.parametrize("name", ["", "ab", "A-b", "-ab", "ab-", "a..b", "a_b", "x" * 64, "ab\n"])
+def test_containers_have_names_as_s3_wants_them(storage, name):
+    with pytest.raises(InvalidContainerNameError):
+        storage.create_container(name)
+
+
+@pytest.mark.parametrize("name", ["abc", "a.b-c", "123", "x" * 63])
+def test_good_names_of_containers_are_taken(storage, name):
+    assert storage.create_container(name).name == name
+
+
+def test_an_object_says_what_it_is(container):
+    given = {"meta_data": {"owner": "me"}, "content_type": "text/csv", "acl": "private"}
+    obj = container.upload_object_via_stream([b"a,b", b"\n1,2\n"], "folder/table.csv", given)
+
+    assert (obj.name, obj.size, obj.meta_data) == ("folder/table.csv", 8, {"owner": "me"})
+    assert obj.hash == hashlib.md5(b"a,b\n1,2\n").hexdigest()
+    assert (obj.extra["content_type"], obj.extra["acl"]) == ("text/csv", "private")
+    assert obj.extra["last_modified"].tzinfo is not None
+
+
+@pytest.mark.parametrize("name", ["", "x" * 1025, "ü" * 513])
+def test_objects_have_names_of_a_length(container, name):
+    with pytest.raises(InvalidRequestError, match="1 to 1024 bytes"):
+        container.upload_object_via_stream(b"", name)
+
+
+def test_a_source_that_fails_leaves_nothing(cloud, container):
+    def pieces():
+        yield b"one"
+        raise OSError("the disk is gone")
+
+    with pytest.raises(InvalidRequestError, match="the disk is gone"):
+        container.upload_object_via_stream(pieces(), "name")
+
+    assert container.list_objects() == []
+    assert "upload_object" not in [call.operation for call in cloud.calls]
+
+
+def test_content_with_another_digest_is_refused(storage, container):
+    spec = ObjectSpec("name", md5="0" * 32)
+
+    with pytest.raises(ObjectHashMismatchError, match="is 5d41402abc4b2a76b9719d911017c592, not 0"):
+        storage.call(MemoryStorage.upload_object, container, memory_body(b"hello"), spec)
+    assert container.list_objects() == []
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "content"), [(0, 3, b"hel"), (4, 9, b"o"), (2, 2, b""), (1, None, b"ello")]
+)
+def test_ranges_are_cut(container, start, end, content):
+    obj = container.upload_object_via_stream(b"hello", "name")
+
+    assert b"".join(obj.range_as_stream(start, end)) == content
+
+
+@pytest.mark.parametrize(("start", "end"), [(5, None), (5, 6), (3, 2), (-1, 2)])
+def test_ranges_beyond_the_object_are_refused(container, start, end):
+    obj = container.upload_object_via_stream(b"hello", "name")
+
+    with pytest.raises(InvalidRequestError):
+        list(obj.range_as_stream(start, end))
+
+
+def test_a_stream_goes_on_with_what_was_there_when_it_began(container):
+    obj = container.upload_object_via_stream(b"first", "name")
+    stream = obj.as_stream(chunk_size=1)
+    pieces = [next(stream)]
+
+    container.upload_object_via_stream(b"second", "name")
+
+    assert b"".join([*pieces, *stream]) == b"first"
+
+
+def test_a_copy_keeps_type_and_metadata(storage, container):
+    other = storage.create_container("other")
+    given = {"meta_data": {"owner": "me"}, "content_type": "text/csv"}
+    source = container.upload_object_via_stream(b"a,b\n", "table", given)
+
+    copy = storage.copy_object(source, other, "copy")
+    source.delete()
+
+    assert (copy.container.name, copy.meta_data) == ("other", {"owner": "me"})
+    assert copy.extra["content_type"] == "text/csv"
+    assert b"".join(copy.as_stream()) == b"a,b\n"
+
+
+def test_what_is_gone_has_an_error_of_its_own(storage, container):
+    obj = container.upload_object_via_stream(b"", "name")
+    obj.delete()
+    with pytest.raises(ObjectDoesNotExistError):
+        obj.delete()
+    with pytest.raises(ObjectDoesNotExistError):
+        storage.copy_object(obj, container, "copy")
+
+    container.delete()
+    for call in (
+        lambda: container.get_object("name"),
+        lambda: container.upload_object_via_stream(b"", "name"),
+        container.delete,
+    ):
+        with pytest.raises(ContainerDoesNotExistError):
+            call()
+
+
+def test_async_iterators_are_stored(anysky):
+    async def pieces():
+        yield b"one"
+        yield b"two"
+
+    async def main():
+        container = await anysky.aio.storage.create_container("files")
+        obj = await container.upload_object_via_stream(pieces(), "name")
+        return b"".join([piece async for piece in obj.as_stream()])
+
+    assert asyncio.run(main()) == b"onetwo"
