@@ -67,6 +67,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+U = TypeVar("U")
+
+_MOST_PARTS = 256
 
 
 class NodeSize(model.NodeSize):
@@ -357,6 +360,11 @@ class NodeDriver(Driver[ComputeBackend]):
     def _catalogue(self) -> CatalogueCache:
         return CatalogueCache()
 
+    @functools.cached_property
+    def _parts(self) -> dict[int, tuple[Any, Any]]:
+        """Sizes and images that were bound lately, by the id of their data."""
+        return {}
+
     def list_nodes(
         self,
         *,
@@ -374,8 +382,9 @@ class NodeDriver(Driver[ComputeBackend]):
             options: Options of this provider, beginning with ``ex_``.
         """
         filter = make_filter(ids, name, tags, options=self._options("list_nodes", options))
-        found = self._collect(lambda cursor: self._backend.list_nodes(cursor, filter))
-        return [self._node(item) for item in found if matches(item, filter)]
+        return self._collect(
+            lambda cursor: self._backend.list_nodes(cursor, filter), self._node, filter
+        )
 
     def iterate_nodes(
         self,
@@ -608,8 +617,9 @@ class NodeDriver(Driver[ComputeBackend]):
             options: Options of this provider, beginning with ``ex_``.
         """
         filter = make_filter(ids, name, tags, options=self._options("list_volumes", options))
-        found = self._collect(lambda cursor: self._backend.list_volumes(cursor, filter))
-        return [self._volume(item) for item in found if matches(item, filter)]
+        return self._collect(
+            lambda cursor: self._backend.list_volumes(cursor, filter), self._volume, filter
+        )
 
     def iterate_volumes(
         self,
@@ -682,8 +692,9 @@ class NodeDriver(Driver[ComputeBackend]):
 
     def list_volume_snapshots(self, volume: model.StorageVolume) -> list[VolumeSnapshot]:
         """Return the snapshots of a volume."""
-        found = self._collect(lambda cursor: self._backend.list_volume_snapshots(volume, cursor))
-        return [self._snapshot(item) for item in found]
+        return self._collect(
+            lambda cursor: self._backend.list_volume_snapshots(volume, cursor), self._snapshot
+        )
 
     def iterate_volume_snapshots(self, volume: model.StorageVolume) -> Iterator[VolumeSnapshot]:
         """Yield what `list_volume_snapshots` returns, page by page."""
@@ -707,8 +718,9 @@ class NodeDriver(Driver[ComputeBackend]):
             options: Options of this provider, beginning with ``ex_``.
         """
         filter = make_filter(ids, name, tags, options=self._options("list_snapshots", options))
-        found = self._collect(lambda cursor: self._backend.list_snapshots(cursor, filter))
-        return [self._snapshot(item) for item in found if matches(item, filter)]
+        return self._collect(
+            lambda cursor: self._backend.list_snapshots(cursor, filter), self._snapshot, filter
+        )
 
     def iterate_snapshots(
         self,
@@ -737,8 +749,7 @@ class NodeDriver(Driver[ComputeBackend]):
 
     def list_key_pairs(self) -> list[KeyPair]:
         """Return the SSH keys that the provider knows."""
-        found = self._collect(self._backend.list_key_pairs)
-        return [self._key_pair(item) for item in found]
+        return self._collect(self._backend.list_key_pairs, self._key_pair)
 
     def iterate_key_pairs(self) -> Iterator[KeyPair]:
         """Yield what `list_key_pairs` returns, page by page."""
@@ -805,8 +816,9 @@ class NodeDriver(Driver[ComputeBackend]):
             tags: Only private networks that have these tags with these values.
         """
         filter = make_filter(ids, name, tags)
-        found = self._collect(lambda cursor: self._backend.list_networks(cursor, filter))
-        return [self._network(item) for item in found if matches(item, filter)]
+        return self._collect(
+            lambda cursor: self._backend.list_networks(cursor, filter), self._network, filter
+        )
 
     def iterate_networks(
         self,
@@ -856,8 +868,9 @@ class NodeDriver(Driver[ComputeBackend]):
             tags: Only subnets that have these tags with these values.
         """
         filter = make_filter(ids, name, tags)
-        found = self._collect(lambda cursor: self._backend.list_subnets(cursor, network, filter))
-        return [self._subnet(item) for item in found if matches(item, filter)]
+        return self._collect(
+            lambda cursor: self._backend.list_subnets(cursor, network, filter), self._subnet, filter
+        )
 
     def create_subnet(
         self,
@@ -893,8 +906,11 @@ class NodeDriver(Driver[ComputeBackend]):
             tags: Only security groups that have these tags with these values.
         """
         filter = make_filter(ids, name, tags)
-        found = self._collect(lambda cursor: self._backend.list_security_groups(cursor, filter))
-        return [self._security_group(item) for item in found if matches(item, filter)]
+        return self._collect(
+            lambda cursor: self._backend.list_security_groups(cursor, filter),
+            self._security_group,
+            filter,
+        )
 
     def iterate_security_groups(
         self,
@@ -957,8 +973,11 @@ class NodeDriver(Driver[ComputeBackend]):
             tags: Only addresses that have these tags with these values.
         """
         filter = make_filter(ids, None, tags)
-        found = self._collect(lambda cursor: self._backend.list_floating_ips(cursor, filter))
-        return [self._floating_ip(item) for item in found if matches(item, filter)]
+        return self._collect(
+            lambda cursor: self._backend.list_floating_ips(cursor, filter),
+            self._floating_ip,
+            filter,
+        )
 
     def create_floating_ip(
         self,
@@ -1003,7 +1022,7 @@ class NodeDriver(Driver[ComputeBackend]):
         """Return a list from the catalogue's cache, or fetch and keep it."""
         kept = self._catalogue.get(key)
         if kept is None:
-            kept = self._collect(fetch)
+            kept = self._collect(fetch, _itself)
             self._catalogue.put(key, kept)
         return kept
 
@@ -1025,10 +1044,20 @@ class NodeDriver(Driver[ComputeBackend]):
     def _node(self, data: model.Node) -> Node:
         node = bind(data, Node, self)
         if data.size is not None:
-            object.__setattr__(node, "size", self._size(data.size))
+            object.__setattr__(node, "size", self._shared(data.size, self._size))
         if data.image is not None:
-            object.__setattr__(node, "image", self._image(data.image))
+            object.__setattr__(node, "image", self._shared(data.image, self._image))
         return node
+
+    def _shared(self, data: T, bound: Callable[[T], U]) -> U:
+        """Bind what many nodes of a list share once; the data is kept, so that its id stays."""
+        kept = self._parts.get(id(data))
+        if kept is None:
+            if len(self._parts) >= _MOST_PARTS:
+                self._parts.clear()
+            kept = self._parts[id(data)] = (data, bound(data))
+        part: U = kept[1]
+        return part
 
     def _size(self, data: model.NodeSize) -> NodeSize:
         return bind(data, NodeSize, self)
@@ -1085,3 +1114,7 @@ def set_driver(provider: str, module: str, klass: str) -> type[NodeDriver]:
         UnknownProviderError: The name is taken, or there is no such class.
     """
     return register(NodeDriver, "compute", provider, module, klass)
+
+
+def _itself(data: T) -> T:
+    return data

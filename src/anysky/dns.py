@@ -158,7 +158,7 @@ class DNSDriver(Driver[DNSBackend]):
 
     def list_zones(self) -> list[Zone]:
         """Return all zones of the account."""
-        return [self._zone(item) for item in self._collect(self._backend.list_zones)]
+        return self._collect(self._backend.list_zones, self._zone)
 
     def iterate_zones(self) -> Iterator[Zone]:
         """Yield what `list_zones` returns, page by page."""
@@ -167,8 +167,7 @@ class DNSDriver(Driver[DNSBackend]):
 
     def list_records(self, zone: model.Zone) -> list[Record]:
         """Return all records of a zone; one that holds many values comes as many records."""
-        found = self._collect(lambda cursor: self._backend.list_records(zone, cursor))
-        return [self._record(item) for item in found]
+        return self._collect(lambda cursor: self._backend.list_records(zone, cursor), self._record)
 
     def iterate_records(self, zone: model.Zone) -> Iterator[Record]:
         """Yield what `list_records` returns, page by page."""

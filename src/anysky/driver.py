@@ -19,6 +19,8 @@ from anysky.calling import (
     typed_operation,
 )
 from anysky.errors import InvalidAccountError
+from anysky.matching import is_empty, matches
+from anysky.model.compute import Filter
 from anysky.paging import Page, PageGuard
 from anysky.registry import Provider
 from anysky.run import run
@@ -262,16 +264,22 @@ class Driver(Generic[B]):
             if cursor is None:
                 return
 
-    def _collect(self, fetch: Callable[[str | None], Coroutine[Any, Any, Page[M]]]) -> list[M]:
-        """Fetch all pages within one deadline."""
+    def _collect(
+        self,
+        fetch: Callable[[str | None], Coroutine[Any, Any, Page[M]]],
+        convert: Callable[[M], T],
+        filter: Filter | None = None,
+    ) -> list[T]:
+        """Fetch all pages within one deadline; keep what the filter asks for, converted."""
         guard = PageGuard(self._limits)
-        items: list[M] = []
+        keeps_all = filter is None or is_empty(filter)
+        items: list[T] = []
         job = fetch(None)
         with Call(self, self._backend, _name(job), self._deadline):
             while True:
                 page = run(job)
                 guard.check(page)
-                items.extend(page.items)
+                items += [convert(one) for one in page.items if keeps_all or matches(one, filter)]
                 if page.cursor is None:
                     return items
                 job = fetch(page.cursor)

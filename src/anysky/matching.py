@@ -7,7 +7,7 @@ from typing import Any
 
 from .model.compute import Filter, NodeLocation
 
-__all__ = ["make_filter", "matches"]
+__all__ = ["is_empty", "make_filter", "matches"]
 
 
 def make_filter(
@@ -21,8 +21,15 @@ def make_filter(
     return Filter(tuple(ids or ()), name, dict(tags or {}), location, dict(options or {}))
 
 
-def matches(item: Any, filter: Filter) -> bool:
+def is_empty(filter: Filter) -> bool:
+    """Whether a filter asks for everything, as far as `matches` looks."""
+    return not filter.ids and filter.name is None and not filter.tags
+
+
+def matches(item: Any, filter: Filter | None) -> bool:
     """Whether an item is one of those that were asked for."""
+    if filter is None:
+        return True
     if filter.ids and item.id not in filter.ids:
         return False
     if filter.name is not None and getattr(item, "name", None) != filter.name:

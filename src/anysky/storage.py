@@ -229,8 +229,7 @@ class StorageDriver(Driver[StorageBackend]):
 
     def list_containers(self) -> list[Container]:
         """Return all containers of the account."""
-        found = self._collect(self._backend.list_containers)
-        return [self._container(item) for item in found]
+        return self._collect(self._backend.list_containers, self._container)
 
     def iterate_containers(self) -> Iterator[Container]:
         """Yield what `list_containers` returns, page by page."""
@@ -278,10 +277,10 @@ class StorageDriver(Driver[StorageBackend]):
             ex_prefix: Libcloud's old name of `prefix`.
         """
         start = prefix or ex_prefix
-        found = self._collect(
-            lambda cursor: self._backend.list_container_objects(container, start, cursor)
+        return self._collect(
+            lambda cursor: self._backend.list_container_objects(container, start, cursor),
+            self._object,
         )
-        return [self._object(item) for item in found]
 
     def iterate_container_objects(
         self, container: model.Container, prefix: str | None = None, ex_prefix: str | None = None

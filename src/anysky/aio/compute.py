@@ -66,6 +66,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+U = TypeVar("U")
+
+_MOST_PARTS = 256
 
 
 class NodeSize(model.NodeSize):
@@ -356,6 +359,11 @@ class NodeDriver(Driver[ComputeBackend]):
     def _catalogue(self) -> CatalogueCache:
         return CatalogueCache()
 
+    @functools.cached_property
+    def _parts(self) -> dict[int, tuple[Any, Any]]:
+        """Sizes and images that were bound lately, by the id of their data."""
+        return {}
+
     async def list_nodes(
         self,
         *,
@@ -373,8 +381,9 @@ class NodeDriver(Driver[ComputeBackend]):
             options: Options of this provider, beginning with ``ex_``.
         """
         filter = make_filter(ids, name, tags, options=self._options("list_nodes", options))
-        found = await self._collect(lambda cursor: self._backend.list_nodes(cursor, filter))
-        return [self._node(item) for item in found if matches(item, filter)]
+        return await self._collect(
+            lambda cursor: self._backend.list_nodes(cursor, filter), self._node, filter
+        )
 
     async def iterate_nodes(
         self,
@@ -611,8 +620,9 @@ class NodeDriver(Driver[ComputeBackend]):
             options: Options of this provider, beginning with ``ex_``.
         """
         filter = make_filter(ids, name, tags, options=self._options("list_volumes", options))
-        found = await self._collect(lambda cursor: self._backend.list_volumes(cursor, filter))
-        return [self._volume(item) for item in found if matches(item, filter)]
+        return await self._collect(
+            lambda cursor: self._backend.list_volumes(cursor, filter), self._volume, filter
+        )
 
     async def iterate_volumes(
         self,
@@ -685,10 +695,9 @@ class NodeDriver(Driver[ComputeBackend]):
 
     async def list_volume_snapshots(self, volume: model.StorageVolume) -> list[VolumeSnapshot]:
         """Return the snapshots of a volume."""
-        found = await self._collect(
-            lambda cursor: self._backend.list_volume_snapshots(volume, cursor)
+        return await self._collect(
+            lambda cursor: self._backend.list_volume_snapshots(volume, cursor), self._snapshot
         )
-        return [self._snapshot(item) for item in found]
 
     async def iterate_volume_snapshots(
         self, volume: model.StorageVolume
@@ -716,8 +725,9 @@ class NodeDriver(Driver[ComputeBackend]):
             options: Options of this provider, beginning with ``ex_``.
         """
         filter = make_filter(ids, name, tags, options=self._options("list_snapshots", options))
-        found = await self._collect(lambda cursor: self._backend.list_snapshots(cursor, filter))
-        return [self._snapshot(item) for item in found if matches(item, filter)]
+        return await self._collect(
+            lambda cursor: self._backend.list_snapshots(cursor, filter), self._snapshot, filter
+        )
 
     async def iterate_snapshots(
         self,
@@ -746,8 +756,7 @@ class NodeDriver(Driver[ComputeBackend]):
 
     async def list_key_pairs(self) -> list[KeyPair]:
         """Return the SSH keys that the provider knows."""
-        found = await self._collect(self._backend.list_key_pairs)
-        return [self._key_pair(item) for item in found]
+        return await self._collect(self._backend.list_key_pairs, self._key_pair)
 
     async def iterate_key_pairs(self) -> AsyncIterator[KeyPair]:
         """Yield what `list_key_pairs` returns, page by page."""
@@ -816,8 +825,9 @@ class NodeDriver(Driver[ComputeBackend]):
             tags: Only private networks that have these tags with these values.
         """
         filter = make_filter(ids, name, tags)
-        found = await self._collect(lambda cursor: self._backend.list_networks(cursor, filter))
-        return [self._network(item) for item in found if matches(item, filter)]
+        return await self._collect(
+            lambda cursor: self._backend.list_networks(cursor, filter), self._network, filter
+        )
 
     async def iterate_networks(
         self,
@@ -867,10 +877,9 @@ class NodeDriver(Driver[ComputeBackend]):
             tags: Only subnets that have these tags with these values.
         """
         filter = make_filter(ids, name, tags)
-        found = await self._collect(
-            lambda cursor: self._backend.list_subnets(cursor, network, filter)
+        return await self._collect(
+            lambda cursor: self._backend.list_subnets(cursor, network, filter), self._subnet, filter
         )
-        return [self._subnet(item) for item in found if matches(item, filter)]
 
     async def create_subnet(
         self,
@@ -908,10 +917,11 @@ class NodeDriver(Driver[ComputeBackend]):
             tags: Only security groups that have these tags with these values.
         """
         filter = make_filter(ids, name, tags)
-        found = await self._collect(
-            lambda cursor: self._backend.list_security_groups(cursor, filter)
+        return await self._collect(
+            lambda cursor: self._backend.list_security_groups(cursor, filter),
+            self._security_group,
+            filter,
         )
-        return [self._security_group(item) for item in found if matches(item, filter)]
 
     async def iterate_security_groups(
         self,
@@ -978,8 +988,11 @@ class NodeDriver(Driver[ComputeBackend]):
             tags: Only addresses that have these tags with these values.
         """
         filter = make_filter(ids, None, tags)
-        found = await self._collect(lambda cursor: self._backend.list_floating_ips(cursor, filter))
-        return [self._floating_ip(item) for item in found if matches(item, filter)]
+        return await self._collect(
+            lambda cursor: self._backend.list_floating_ips(cursor, filter),
+            self._floating_ip,
+            filter,
+        )
 
     async def create_floating_ip(
         self,
@@ -1024,7 +1037,7 @@ class NodeDriver(Driver[ComputeBackend]):
         """Return a list from the catalogue's cache, or fetch and keep it."""
         kept = self._catalogue.get(key)
         if kept is None:
-            kept = await self._collect(fetch)
+            kept = await self._collect(fetch, _itself)
             self._catalogue.put(key, kept)
         return kept
 
@@ -1046,10 +1059,20 @@ class NodeDriver(Driver[ComputeBackend]):
     def _node(self, data: model.Node) -> Node:
         node = bind(data, Node, self)
         if data.size is not None:
-            object.__setattr__(node, "size", self._size(data.size))
+            object.__setattr__(node, "size", self._shared(data.size, self._size))
         if data.image is not None:
-            object.__setattr__(node, "image", self._image(data.image))
+            object.__setattr__(node, "image", self._shared(data.image, self._image))
         return node
+
+    def _shared(self, data: T, bound: Callable[[T], U]) -> U:
+        """Bind what many nodes of a list share once; the data is kept, so that its id stays."""
+        kept = self._parts.get(id(data))
+        if kept is None:
+            if len(self._parts) >= _MOST_PARTS:
+                self._parts.clear()
+            kept = self._parts[id(data)] = (data, bound(data))
+        part: U = kept[1]
+        return part
 
     def _size(self, data: model.NodeSize) -> NodeSize:
         return bind(data, NodeSize, self)
@@ -1106,3 +1129,7 @@ def set_driver(provider: str, module: str, klass: str) -> type[NodeDriver]:
         UnknownProviderError: The name is taken, or there is no such class.
     """
     return register(NodeDriver, "compute", provider, module, klass)
+
+
+def _itself(data: T) -> T:
+    return data

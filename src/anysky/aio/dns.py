@@ -158,7 +158,7 @@ class DNSDriver(Driver[DNSBackend]):
 
     async def list_zones(self) -> list[Zone]:
         """Return all zones of the account."""
-        return [self._zone(item) for item in await self._collect(self._backend.list_zones)]
+        return await self._collect(self._backend.list_zones, self._zone)
 
     async def iterate_zones(self) -> AsyncIterator[Zone]:
         """Yield what `list_zones` returns, page by page."""
@@ -167,8 +167,9 @@ class DNSDriver(Driver[DNSBackend]):
 
     async def list_records(self, zone: model.Zone) -> list[Record]:
         """Return all records of a zone; one that holds many values comes as many records."""
-        found = await self._collect(lambda cursor: self._backend.list_records(zone, cursor))
-        return [self._record(item) for item in found]
+        return await self._collect(
+            lambda cursor: self._backend.list_records(zone, cursor), self._record
+        )
 
     async def iterate_records(self, zone: model.Zone) -> AsyncIterator[Record]:
         """Yield what `list_records` returns, page by page."""

@@ -235,8 +235,7 @@ class StorageDriver(Driver[StorageBackend]):
 
     async def list_containers(self) -> list[Container]:
         """Return all containers of the account."""
-        found = await self._collect(self._backend.list_containers)
-        return [self._container(item) for item in found]
+        return await self._collect(self._backend.list_containers, self._container)
 
     async def iterate_containers(self) -> AsyncIterator[Container]:
         """Yield what `list_containers` returns, page by page."""
@@ -286,10 +285,10 @@ class StorageDriver(Driver[StorageBackend]):
             ex_prefix: Libcloud's old name of `prefix`.
         """
         start = prefix or ex_prefix
-        found = await self._collect(
-            lambda cursor: self._backend.list_container_objects(container, start, cursor)
+        return await self._collect(
+            lambda cursor: self._backend.list_container_objects(container, start, cursor),
+            self._object,
         )
-        return [self._object(item) for item in found]
 
     async def iterate_container_objects(
         self, container: model.Container, prefix: str | None = None, ex_prefix: str | None = None
