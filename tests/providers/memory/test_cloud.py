@@ -147,6 +147,14 @@ def test_names_that_mean_nothing_are_refused(cloud):
         cloud.quota("node", 1)
 
 
+def test_a_rule_may_look_into_the_cloud(cloud, compute):
+    cloud.fail("create_volume", where=lambda _: len(cloud.inventory().get("volumes", ())) == 1)
+    compute.create_volume(1, "a")
+
+    with pytest.raises(ProviderUnavailableError):
+        compute.create_volume(1, "b")
+
+
 # Quotas
 
 
@@ -194,6 +202,16 @@ def test_lists_lag_by_looks(cloud, compute):
     compute.create_volume(1, "data")
 
     assert [len(compute.list_volumes()) for _ in range(4)] == [0, 0, 1, 1]
+
+
+def test_a_list_of_many_pages_is_one_look(cloud, compute):
+    for number in range(5):
+        compute.create_volume(1, f"old-{number}")
+    compute.list_volumes()
+    cloud.list_lag_looks, cloud.page_size = 1, 2
+    compute.create_volume(1, "new")
+
+    assert [len(compute.list_volumes()) for _ in range(3)] == [5, 6, 6]
 
 
 def test_gets_can_lag_too(cloud, compute, make_node, dns, storage):

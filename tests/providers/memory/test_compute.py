@@ -45,6 +45,7 @@ def test_a_node_says_what_it_was_made_of(compute, make_node):
         "subnet_id": subnet.id,
         "security_group_ids": [group.id],
         "key_pair": None,
+        "public_key": None,
         "user_data": "#!/bin/sh",
     }
 

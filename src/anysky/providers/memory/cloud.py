@@ -64,12 +64,13 @@ class Fault:
     is_after: bool = False
     hits: int = 0
 
-    def applies(self, call: Call) -> bool:
-        """Whether a call fails by this rule, which counts it."""
-        if self.operation not in (_ANY, call.operation):
-            return False
-        if self.where is not None and not self.where(call):
-            return False
+    def is_about(self, call: Call) -> bool:
+        """Whether a call is one of those that this rule counts."""
+        named = self.operation in (_ANY, call.operation)
+        return named and (self.where is None or bool(self.where(call)))
+
+    def takes(self) -> bool:
+        """Count a call that this rule is about, and say whether it fails."""
         if self.skip:
             self.skip -= 1
             return False
@@ -245,7 +246,9 @@ class Cloud(Behaviour):
         """Raise what a rule has for a call before, or after, its work."""
         with self._lock:
             rules = [rule for rule in self._faults if rule.is_after == is_after]
-            found = next((rule for rule in rules if rule.applies(call)), None)
+        about = [rule for rule in rules if rule.is_about(call)]  # may look into the cloud itself
+        with self._lock:
+            found = next((rule for rule in about if rule.takes()), None)
         if found is not None:
             raise copy.copy(found.error)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from anysky.model.compute import Filter, Network, Node, NodeSpec, NodeState, Subnet
+from anysky.model.compute import Filter, Network, Node, NodeAuthSSHKey, NodeSpec, NodeState, Subnet
 from anysky.paging import Page
 
 from .firewalls import Firewalls
@@ -54,9 +54,8 @@ class MemoryCompute(Firewalls, Volumes, Images, Keys):
             KeyPairDoesNotExistError: There is no key pair of the name in `key_pair`.
             QuotaExceededError: There are as many as the cloud allows, or no free address.
         """
-        hidden = {"user_data": spec.user_data, "auth": None if spec.auth is None else "***"}
-        given = {name: value for name, value in hidden.items() if value is not None}
-        return await self._do("create_node", _arguments(spec), lambda: self._new_node(spec), given)
+        hidden = {} if spec.user_data is None else {"user_data": spec.user_data}
+        return await self._do("create_node", _arguments(spec), lambda: self._new_node(spec), hidden)
 
     async def reboot_node(self, node: Node) -> None:
         """Restart a node that runs.
@@ -140,6 +139,7 @@ class MemoryCompute(Firewalls, Volumes, Images, Keys):
             "subnet_id": subnet and subnet.id,
             "security_group_ids": groups,
             "key_pair": spec.key_pair,
+            "public_key": spec.auth.pubkey if isinstance(spec.auth, NodeAuthSSHKey) else None,
             "user_data": spec.user_data,
         }
 

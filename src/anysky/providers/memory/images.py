@@ -29,7 +29,9 @@ class Images(Catalogue):
         Raises:
             NotFoundError: There is no such image.
         """
-        return await self._look("get_image", {"image": image_id}, lambda: self._image(image_id))
+        return await self._look(
+            "get_image", {"image": image_id}, lambda: self._seen_image(image_id)
+        )
 
     async def create_image(self, node: Node, name: str, description: str | None) -> NodeImage:
         """Make an image of a node, whatever it is doing."""
@@ -68,12 +70,17 @@ class Images(Catalogue):
 
     def _list_images(self, cursor: str | None) -> Page[NodeImage]:
         public = [(f"public {key}", image) for key, image in numbered(self.cloud.images)]
-        own = [(f"own {key}", image) for key, image in self._state.images.listed()]
+        own = [(f"own {key}", image) for key, image in self._state.images.listed(cursor)]
         return cut([*own, *public], cursor, self.cloud.page_size)
 
     def _image(self, image_id: str) -> NodeImage:
         public = (one for one in self.cloud.images if one.id == image_id)
-        return next(public, None) or self._state.images.look_up(image_id)
+        return next(public, None) or self._state.images.get(image_id)
+
+    def _seen_image(self, image_id: str) -> NodeImage:
+        if image_id in self._state.images:
+            return self._state.images.look_up(image_id)
+        return self._image(image_id)
 
     def _new_image(self, name: str, description: str | None, extra: dict[str, str]) -> NodeImage:
         check_name(name, "image")

@@ -171,22 +171,31 @@ class Table(Generic[M]):
         key: Callable[[M], str] | None = None,
     ) -> Page[M]:
         """Return a page of the things that a list holds, in the order of `key` or of their age."""
-        return cut(self.listed(keep, key), cursor, self._state.behaviour.page_size)
+        return cut(self.listed(cursor, keep, key), cursor, self._state.behaviour.page_size)
 
     def listed(
-        self, keep: Callable[[M], bool] = lambda _: True, key: Callable[[M], str] | None = None
+        self,
+        cursor: str | None,
+        keep: Callable[[M], bool] = lambda _: True,
+        key: Callable[[M], str] | None = None,
     ) -> list[tuple[str, M]]:
-        """Return the things that a list holds with the keys that order them; counts as a look."""
+        """Return the things that a list holds, each with the key that orders it.
+
+        The first page, which has no cursor, counts as a look for the whole list.
+        """
         rows = [row for row in self._rows.values() if keep(row.item)]
-        seen = [row for row in rows if not self._is_hidden(row)]
+        looks = 0 if cursor is None else 1
+        seen = [row for row in rows if not self._is_hidden(row, looks)]
         for row in rows:
-            row.looks += 1
+            row.looks += 1 - looks
         return [(key(row.item) if key else f"{row.number:012}", row.item) for row in seen]
 
-    def _is_hidden(self, row: _Row[M]) -> bool:
+    def _is_hidden(self, row: _Row[M], counted: int = 0) -> bool:
+        """Whether a thing is not to be seen yet, in a list that was counted so often."""
         behaviour = self._state.behaviour
-        is_young = self._state.now - row.born < behaviour.list_lag
-        return is_young or row.looks < behaviour.list_lag_looks
+        if self._state.now - row.born < behaviour.list_lag:
+            return True
+        return 0 < behaviour.list_lag_looks > row.looks - counted
 
 
 class State:
