@@ -7,7 +7,9 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from decimal import Decimal
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +22,7 @@ from anysky.pricing import (
     CatalogueSchemaError,
     Price,
     PriceUnknownError,
+    PricingError,
 )
 from anysky.pricing.model import amount_of
 
@@ -215,7 +218,7 @@ def test_path_with_characters_of_a_url(make: Callable[..., Path], tmp_path: Path
 
 def test_first_look_up_imports_little() -> None:
     program = (
-        "import sys, sqlite3, anysky; before = set(sys.modules)\n"
+        "import sys, _sqlite3, anysky; before = set(sys.modules)\n"
         "from anysky.pricing import price\n"
         "assert price('aws', 'm5.large', 'eu-west-1')\n"
         "print(*sorted(set(sys.modules) - before))"
@@ -236,3 +239,31 @@ def test_first_look_up_imports_little() -> None:
         "anysky.pricing.schema",
     }
     assert set(done.stdout.split()) - own <= {"_decimal", "decimal", "numbers"}
+
+
+def test_random_damage_never_gives_another_error(make: Callable[..., Path]) -> None:
+    path = make()
+    content = path.read_bytes()
+    random = Random(7)
+
+    for _ in range(150):
+        changed = bytearray(content)
+        for _ in range(8):
+            changed[random.randrange(100, len(changed))] = random.randrange(256)
+        path.write_bytes(changed)
+        with suppress(PricingError), pricing.open(path) as catalogue:
+            catalogue.price("acme", "small", "north")
+            catalogue.search(vcpu=1)
+            pricing.info(path)
+            list(catalogue.every_price())
+
+
+def test_python_without_sqlite(make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make()
+    monkeypatch.setitem(sys.modules, "_sqlite3", None)
+
+    with (
+        pricing.open(path) as catalogue,
+        pytest.raises(PricingError, match="without the module _sqlite3"),
+    ):
+        catalogue.price("acme", "small", "north")

@@ -39,12 +39,15 @@ from anysky.pricing import (
 )
 from anysky.pricing.places import BUNDLED_VERSION, data_dir
 from anysky.pricing.store import Store
+from anysky.transport.settings import HTTPSettings
 from tests.support import faults as f
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.pricing.publisher import Publisher
+    from tests.support.certificates import Certificates
+    from tests.support.proxy import RecordingProxy
 
     Make = Callable[..., Path]
     Update = Callable[..., UpdateResult]
@@ -557,6 +560,66 @@ def test_download_that_breaks_off(
         update(address(web), insecure_http=True)
 
     assert files(data_home) == {}
+
+
+@pytest.fixture
+def secure(publisher: Publisher, certificates: Certificates) -> Iterator[f.FaultServer]:
+    with f.FaultServer(tls=certificates.server_context("good")) as server:
+        server.otherwise = Folder(publisher.folder)
+        yield server
+
+
+def test_https_through_a_proxy(
+    update: Update, publisher: Publisher, make: Make, secure: f.FaultServer, proxy: RecordingProxy,
+    certificates: Certificates,
+) -> None:  # fmt: skip
+    publisher.publish(make(), "2030.01.01")
+    http = HTTPSettings(proxy=proxy.url, verify=certificates.client_context())
+
+    result = update(f"https://127.0.0.1:{secure.port}/manifest.json", http=http)
+
+    assert result.outcome == "installed"
+    assert {passed.method for passed in proxy.passed} == {"CONNECT"}
+
+
+def test_https_redirect_to_plain_http_is_refused(
+    update: Update, secure: f.FaultServer, certificates: Certificates
+) -> None:
+    secure.on("/manifest.json", f.redirect("http://127.0.0.1:9/manifest.json"))
+    http = HTTPSettings(proxy="", verify=certificates.client_context())
+
+    with pytest.raises(UpdateVerificationError, match="away from https"):
+        update(f"https://127.0.0.1:{secure.port}/manifest.json", http=http, insecure_http=True)
+
+
+def test_unknown_certificate_is_refused(
+    update: Update, publisher: Publisher, certificates: Certificates
+) -> None:
+    with (
+        f.FaultServer(tls=certificates.server_context("good")) as server,
+        pytest.raises(ConnectionFailedError, match="certificate"),
+    ):
+        update(f"https://127.0.0.1:{server.port}/manifest.json", http=HTTPSettings(proxy=""))
+
+
+def test_cancelled_update_leaves_nothing(
+    publisher: Publisher, make: Make, web: f.FaultServer, data_home: Path
+) -> None:
+    publisher.publish(make(), "2030.01.01")
+    packed = (publisher.folder / "2030.01.01" / "prices.db.gz").read_bytes()
+    web.on("/2030.01.01/prices.db.gz", f.Drip(packed, bytes_per_second=10))
+
+    async def give_up() -> None:
+        url = address(web)
+        job = aio_pricing.update(url, key=publisher.key, insecure_http=True)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(job, 0.5)
+
+    asyncio.run(give_up())
+
+    assert files(data_home) == {}
+    with Store(str(data_home)).locked():
+        assert amount() is None
 
 
 # --- the disk, and others -------------------------------------------------------------------------

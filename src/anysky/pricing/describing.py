@@ -6,6 +6,7 @@ import datetime as dt
 
 from .catalogue import Catalogue
 from .model import Record
+from .opening import damaged
 
 __all__ = ["Info", "info"]
 
@@ -63,11 +64,15 @@ def info(catalogue: Catalogue) -> Info:
         CatalogueDamagedError: The file cannot be read.
     """
     meta = catalogue.meta()
-    counts = {
-        key.removeprefix("prices."): int(value)
-        for key, value in meta.items()
-        if key.startswith("prices.")
-    }
+    try:
+        prices = int(meta.get("prices", "0"))
+        counts = {
+            key.removeprefix("prices."): int(value)
+            for key, value in meta.items()
+            if key.startswith("prices.")
+        }
+    except (ValueError, TypeError, AttributeError) as error:
+        raise damaged(catalogue.path, error) from error
     return Info(
         path=catalogue.path,
         reason=catalogue.reason,
@@ -75,7 +80,7 @@ def info(catalogue: Catalogue) -> Info:
         age_days=_age(meta.get("generated", "")),
         oldest=meta.get("oldest", ""),
         newest=meta.get("newest", ""),
-        prices=int(meta.get("prices", "0")),
+        prices=prices,
         providers=counts,
         sources=tuple(meta.get("sources", "").splitlines()),
         licence=meta.get("licence", ""),

@@ -11,6 +11,7 @@ from anysky.errors import InvalidRequestError
 
 from .catalogue import Catalogue
 from .model import Price, Record
+from .opening import damaged
 
 __all__ = ["Estimate", "Item", "Line", "cost_of", "estimate"]
 
@@ -134,8 +135,11 @@ def _billed(catalogue: Catalogue, provider: str, hours: Decimal | None) -> Decim
     query = "select hours_per_month, monthly_cap from provider where id = ?"
     rows = catalogue.rows(query, (provider,))
     month, cap = rows[0] if rows else (_HOURS, None)
-    wanted = Decimal(month) if hours is None else hours
-    return wanted if cap is None else min(wanted, Decimal(cap))
+    try:
+        wanted = Decimal(month) if hours is None else hours
+        return wanted if cap is None else min(wanted, Decimal(cap))
+    except (ArithmeticError, TypeError) as error:
+        raise damaged(catalogue.path, repr(error)) from error
 
 
 def cost_of(catalogue: Catalogue, nodes: Iterable[Any], *, os: str = "linux") -> Estimate:

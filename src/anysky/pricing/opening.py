@@ -81,7 +81,8 @@ def connect(path: str) -> sqlite3.Connection:
         PricingError: This Python has no SQLite.
     """
     try:
-        import sqlite3
+        # `sqlite3` itself imports datetime and more, for adapters that nobody needs here.
+        import _sqlite3 as sqlite
     except ImportError as error:
         from .errors import PricingError
 
@@ -90,20 +91,17 @@ def connect(path: str) -> sqlite3.Connection:
         ) from error
     try:
         if path == EMPTY:
-            return _connect_empty()
-        connection = sqlite3.connect(_uri(path), uri=True, check_same_thread=False)
+            return _fill_empty(sqlite.connect(EMPTY, check_same_thread=False))
+        connection = sqlite.connect(_uri(path), uri=True, check_same_thread=False)
         connection.execute("pragma trusted_schema = off")
-    except sqlite3.Error as error:
+    except sqlite.Error as error:
         raise damaged(path, error) from error
     return connection
 
 
-def _connect_empty() -> sqlite3.Connection:
-    import sqlite3
-
+def _fill_empty(connection: sqlite3.Connection) -> sqlite3.Connection:
     from .schema import ddl
 
-    connection = sqlite3.connect(EMPTY, check_same_thread=False)
     connection.executescript(ddl())
     return connection
 

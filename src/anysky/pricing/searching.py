@@ -112,7 +112,10 @@ def search(
         resolved = [catalogue.provider_name(name) for name in providers]
         where.append(f"provider in ({', '.join('?' * len(resolved))})")
         values += resolved
-    found = _cheapest(catalogue, wanted, " and ".join(where), values, limit)
+    try:
+        found = _cheapest(catalogue, wanted, " and ".join(where), values, limit)
+    except (ValueError, TypeError, LookupError, ArithmeticError) as error:
+        raise damaged(catalogue.path, repr(error)) from error
     return sorted(found, key=_order)
 
 
@@ -130,9 +133,9 @@ def _conditions(
 ) -> tuple[list[str], list[Any]]:
     """Return the SQL conditions on what a size has, and their values."""
     candidates: list[tuple[str, Any]] = [
-        ("vcpu >= ?", vcpu),
-        ("ram_mb >= ?", None if ram_gb is None else ram_gb * _GIB),
-        ("gpus = ?" if gpus == 0 else "gpus >= ?", gpus),
+        ("vcpu >= ?", None if vcpu is None else float(vcpu)),
+        ("ram_mb >= ?", None if ram_gb is None else float(ram_gb) * _GIB),
+        ("gpus = ?" if gpus == 0 else "gpus >= ?", None if gpus is None else float(gpus)),
         ("instr(lower(gpu), lower(?)) > 0", gpu),
         ("arch = ?", arch),
         ("burstable = ?", burstable),
@@ -188,14 +191,11 @@ def _lowest(
         for offer in catalogue.offers(provider)
         if (offer.os, offer.term) == (wanted.os, wanted.term) and offer.currency in wanted.rates
     }
-    try:
-        fitting = [
-            (nano * wanted.rates[offers[offer].currency], place.name, offer, nano)
-            for offer, region, nano in unpack(blob)
-            if offer in offers and _fits(place := places[provider, region], wanted)
-        ]
-    except (ValueError, TypeError, KeyError) as error:
-        raise damaged(catalogue.path, error) from error
+    fitting = [
+        (nano * wanted.rates[offers[offer].currency], place.name, offer, nano)
+        for offer, region, nano in unpack(blob)
+        if offer in offers and _fits(place := places[provider, region], wanted)
+    ]
     if not fitting:
         return None
     cheapest = fitting if catalogue.has_overrides else [min(fitting)]

@@ -169,7 +169,8 @@ class _Update:
             return self._result(outcome, manifest.version, state)
         temporary = await self._download(manifest)
         details = {"etag": answer.etag, "url": wanted.url, "expires": manifest.expires.isoformat()}
-        return await self._install(temporary, manifest.version, manifest.prices.rows, details)
+        install = self._install(temporary, manifest.version, manifest.prices.rows, details)
+        return await self._runtime.finish(install)
 
     def _state(self) -> dict[str, str]:
         try:
@@ -294,7 +295,8 @@ class _Update:
         temporary = self.store.temporary()
         write = partial(_convert, data, shown(wanted.url), version, temporary)
         await self._runtime.in_thread(write)
-        return await self._install(temporary, version, {}, {"url": wanted.url})
+        install = self._install(temporary, version, {}, {"url": wanted.url})
+        return await self._runtime.finish(install)
 
     async def _read_json(self) -> Mapping[str, Any]:
         answer = await self._fetcher.read(self._wanted.url, MAX_SIZE)
