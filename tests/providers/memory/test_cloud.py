@@ -11,12 +11,15 @@ import pytest
 
 import anysky
 from anysky import (
+    AuthenticationError,
+    ConflictError,
     ConnectionFailedError,
     DeadlineExceededError,
     InvalidAccountError,
     InvalidRequestError,
     NotFoundError,
     OutcomeUnknownError,
+    PermissionDeniedError,
     ProviderUnavailableError,
     QuotaExceededError,
     RateLimitedError,
@@ -24,6 +27,7 @@ from anysky import (
 from anysky.aio.compute import get_driver as get_asyncio_driver
 from anysky.compute import get_driver
 from anysky.providers.memory import Call, Cloud
+from anysky.transport.base import Response
 from anysky.transport.retry import RetryPolicy
 from anysky.transport.tracing import Hooks
 
@@ -127,6 +131,50 @@ def test_a_refused_connection_is_tried_again(cloud, compute):
     compute.create_volume(1, "data")
 
     assert (volumes(cloud), refused.hits) == (["data"], 2)
+
+
+def test_an_answer_of_http_is_waited_for_and_repeated(cloud):
+    waits = []
+
+    async def sleep(seconds):
+        if seconds:
+            waits.append(seconds)
+
+    driver = get_driver("memory")(cloud=cloud)
+    driver._runtime.sleep = sleep
+    fault = cloud.fail("create_volume", times=2, with_=Response(429, {"retry-after": "3"}))
+
+    driver.create_volume(1, "data")
+
+    assert (volumes(cloud), fault.hits) == (["data"], 2)
+    assert {round(seconds) for seconds in waits} == {3}
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(401, AuthenticationError), (403, PermissionDeniedError), (409, ConflictError)],
+)
+def test_an_answer_of_http_becomes_its_error(cloud, compute, status, kind):
+    cloud.fail("create_volume", with_=Response(status, {"x-request-id": "r-1"}))
+
+    with pytest.raises(kind) as caught:
+        compute.create_volume(1, "data")
+
+    assert (caught.value.status, caught.value.request_id) == (status, "r-1")
+    assert volumes(cloud) == []
+
+
+def test_a_gateway_may_give_up_while_the_work_is_done(cloud, compute):
+    for operation in ("create_volume", "destroy_volume"):
+        cloud.lose_answer(operation, with_=Response(504, {}))
+
+    with pytest.raises(OutcomeUnknownError, match="a gateway gave up"):
+        compute.create_volume(1, "data")
+    [volume] = compute.list_volumes()
+    assert volume.destroy()
+
+    assert volumes(cloud) == []
+    assert operations(cloud)[-2:] == ["destroy_volume", "destroy_volume"]
 
 
 def test_retries_can_be_switched_off(cloud):

@@ -15,6 +15,7 @@ from anysky.backend.base import Backend, Connection
 from anysky.errors import NotFoundError
 from anysky.runtime.base import Runtime
 from anysky.transport.base import Layer, Request, Response, Transport
+from anysky.wire.status import error_for
 
 from . import Memory
 from .cloud import Call, Cloud
@@ -60,11 +61,12 @@ class _CloudTransport:
         cloud.arrive(call)
         await _hook(cloud.before, call)
         await runtime.sleep(cloud.seconds_for(call))
-        cloud.fault(call, is_after=False)
+        refusal = cloud.fault(call, is_after=False)
+        if refusal is not None:
+            return refusal
         value = cloud.carry_out(order.work, runtime.now(), runtime.time())
         await _hook(cloud.after, call)
-        cloud.fault(call, is_after=True)
-        return _Result(200, {}, value=value)
+        return cloud.fault(call, is_after=True) or _Result(200, {}, value=value)
 
     async def close(self) -> None:
         """Do nothing: there is no connection."""
@@ -155,5 +157,7 @@ class MemoryBackend(Backend):
             call=Call(self.kind, operation, given),
             work=work,
         )
-        result = cast("_Result", await self.transport.send(order))
-        return copy.deepcopy(cast("T", result.value))  # nobody changes the cloud by changing it
+        response = await self.transport.send(order)
+        if not isinstance(response, _Result):
+            raise error_for(response, "the memory cloud was told to answer so")
+        return copy.deepcopy(cast("T", response.value))  # nobody changes the cloud by changing it

@@ -15,6 +15,7 @@ from anysky.backend.storage import StorageBackend
 from anysky.errors import InvalidRequestError, OutcomeUnknownError, ProviderUnavailableError
 from anysky.model.compute import NodeImage, NodeLocation, NodeSize
 from anysky.runtime.locks import ForkLock
+from anysky.transport.base import Response
 
 from .defaults import IMAGES, LOCATIONS, SIZES
 from .state import Behaviour, State
@@ -48,7 +49,7 @@ class Fault:
 
     Attributes:
         operation: Name of the operation, or ``"*"`` for all.
-        error: What is raised.
+        outcome: What is raised, or an answer of HTTP that takes the place of the cloud's own.
         times: How many calls fail; None for all.
         skip: How many calls work before that.
         where: Which calls it is about, or None for all of the operation.
@@ -57,7 +58,7 @@ class Fault:
     """
 
     operation: str
-    error: BaseException
+    outcome: BaseException | Response
     times: int | None = 1
     skip: int = 0
     where: Callable[[Call], bool] | None = None
@@ -183,7 +184,7 @@ class Cloud(Behaviour):
         operation: str,
         *,
         times: int | None = 1,
-        with_: BaseException | None = None,
+        with_: BaseException | Response | None = None,
         skip: int = 0,
         where: Callable[[Call], bool] | None = None,
     ) -> Fault:
@@ -192,7 +193,9 @@ class Cloud(Behaviour):
         Args:
             operation: Name of an operation, or ``"*"`` for all.
             times: How many calls fail; None for all.
-            with_: What each of them raises a copy of; a `ProviderUnavailableError` if None.
+            with_: What each of them raises a copy of, a `ProviderUnavailableError` if None; or an
+                answer of HTTP, which the driver repeats, waits for or makes an error of as it does
+                with any provider's, for example ``Response(429, {"retry-after": "1"})``.
             skip: How many calls work before that.
             where: Says which calls of the operation it is about.
 
@@ -202,24 +205,26 @@ class Cloud(Behaviour):
         Raises:
             InvalidRequestError: There is no such operation.
         """
-        error = with_ or ProviderUnavailableError("the memory cloud was told to fail")
-        return self._add(Fault(operation, error, times, skip, where))
+        outcome = with_ or ProviderUnavailableError("the memory cloud was told to fail")
+        return self._add(Fault(operation, outcome, times, skip, where))
 
     def lose_answer(
         self,
         operation: str,
         *,
         times: int | None = 1,
+        with_: BaseException | Response | None = None,
         skip: int = 0,
         where: Callable[[Call], bool] | None = None,
     ) -> Fault:
-        """Let calls do their work and then fail with an `OutcomeUnknownError`.
+        """Let calls do their work and then fail, with an `OutcomeUnknownError` if not told else.
 
-        The arguments are those of `fail`. What may be repeated, as reading and deleting, is sent
-        again by the driver, as after any answer that was lost.
+        The arguments are those of `fail`; ``with_=Response(504, {})`` is a gateway that gave up.
+        What may be repeated, as reading and deleting, is sent again by the driver, as after any
+        answer that was lost.
         """
-        error = OutcomeUnknownError("the memory cloud was told to lose the answer")
-        return self._add(Fault(operation, error, times, skip, where, is_after=True))
+        outcome = with_ or OutcomeUnknownError("the memory cloud was told to lose the answer")
+        return self._add(Fault(operation, outcome, times, skip, where, is_after=True))
 
     def clear_faults(self) -> None:
         """Forget all rules by which calls fail."""
@@ -242,15 +247,17 @@ class Cloud(Behaviour):
         with self._lock:
             self._calls.append(call)
 
-    def fault(self, call: Call, *, is_after: bool) -> None:
-        """Raise what a rule has for a call before, or after, its work."""
+    def fault(self, call: Call, *, is_after: bool) -> Response | None:
+        """Raise or return what a rule has for a call before, or after, its work."""
         with self._lock:
             rules = [rule for rule in self._faults if rule.is_after == is_after]
         about = [rule for rule in rules if rule.is_about(call)]  # may look into the cloud itself
         with self._lock:
             found = next((rule for rule in about if rule.takes()), None)
-        if found is not None:
-            raise copy.copy(found.error)
+        outcome = None if found is None else copy.copy(found.outcome)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
 
     def carry_out(self, work: Callable[[], T], now: float, time: float) -> T:
         """Do the work of one call, while no other is done.
