@@ -13,12 +13,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from typing import Any, Self
+    from typing import Any, Self, Unpack
 
     from .comparing import PriceChange
     from .estimates import Estimate, Item
     from .overrides import Overrides
-    from .searching import Found
+    from .searching import Found, SearchOptions
 
 
 __all__ = ["Catalogue"]
@@ -153,7 +153,7 @@ class Catalogue:
             self._offers[provider] = offers
         return offers
 
-    def search(self, **wanted: Any) -> list[Found]:
+    def search(self, **wanted: Unpack[SearchOptions]) -> list[Found]:
         """Find sizes, the cheapest first; see `anysky.pricing.searching.search`."""
         from .searching import search
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from _thread import allocate_lock
 
 from .catalogue import Catalogue
 from .places import OVERRIDES, POINTER, VARIABLE, choose, data_dir
@@ -11,14 +10,14 @@ from .places import OVERRIDES, POINTER, VARIABLE, choose, data_dir
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
+    from typing import Any, Unpack
 
     from .comparing import PriceChange
     from .describing import Info
     from .estimates import Estimate, Item
     from .model import Price
     from .overrides import Overrides
-    from .searching import Found
+    from .searching import Found, SearchOptions
 
 __all__ = ["cost_of", "default", "diff", "estimate", "info", "open_catalogue", "price", "search"]
 
@@ -91,9 +90,7 @@ class _Default:
     """The catalogue of `price`: opened once, and again when another one is installed or named."""
 
     def __init__(self) -> None:
-        self._lock = allocate_lock()
-        self._key: object = None
-        self._catalogue: Catalogue | None = None
+        self._entry: tuple[object, Catalogue] | None = None
 
     def get(self) -> Catalogue:
         """Return it."""
@@ -102,12 +99,10 @@ class _Default:
             os.environ.get(VARIABLE), os.environ.get(OVERRIDES), folder,
             _stamp(f"{folder}/{POINTER}"), _stamp(f"{folder}/overrides.toml"),
         )  # fmt: skip
-        catalogue = self._catalogue
-        if catalogue is None or key != self._key:
-            catalogue = open_catalogue()
-            with self._lock:
-                self._catalogue, self._key = catalogue, key
-        return catalogue
+        entry = self._entry
+        if entry is None or entry[0] != key:
+            entry = self._entry = (key, open_catalogue())
+        return entry[1]
 
 
 _default = _Default()
@@ -145,7 +140,7 @@ def price(
     return _default.get().price(provider, size, region, os=os, term=term, require=require)
 
 
-def search(**wanted: Any) -> list[Found]:
+def search(**wanted: Unpack[SearchOptions]) -> list[Found]:
     """Find sizes, the cheapest first; see `anysky.pricing.searching.search`."""
     return _default.get().search(**wanted)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
 
 __all__ = ["pack", "price_of", "unpack"]
 
@@ -54,15 +54,20 @@ def _varint(number: int) -> bytes:
     return bytes(out)
 
 
-def unpack(blob: bytes) -> Iterator[tuple[int, int, int]]:
+def unpack(blob: bytes, only: Container[int] | None = None) -> Iterator[tuple[int, int, int]]:
     """Yield every price of a blob as offer id, region id and amount.
+
+    Args:
+        blob: The blob.
+        only: Ids of the offers that are wanted; the others are passed over unread.
 
     Raises:
         ValueError: The blob is damaged.
     """
     for offer, at, end in _parts(blob):
-        for region, nano in _prices(blob, at, end):
-            yield offer, region, nano
+        if only is None or offer in only:
+            for region, nano in _prices(blob, at, end):
+                yield offer, region, nano
 
 
 def price_of(blob: bytes, offer: int, region: int) -> int | None:

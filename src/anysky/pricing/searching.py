@@ -6,7 +6,7 @@ import heapq
 import itertools
 from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from anysky.errors import InvalidRequestError
 
@@ -16,7 +16,7 @@ from .opening import damaged
 from .packing import unpack
 from .schema import RETIRED
 
-__all__ = ["Found", "search", "sizes"]
+__all__ = ["Found", "SearchOptions", "search", "sizes"]
 
 _GEOS = frozenset({"af", "ap", "eu", "me", "na", "sa"})
 _COLUMNS = (
@@ -39,6 +39,25 @@ class Found(Record):
     price: Price
     size: Size
     compared: Decimal
+
+
+class SearchOptions(TypedDict, total=False):
+    """What `search` looks for, in a form for type checkers."""
+
+    vcpu: float | None
+    ram_gb: float | None
+    gpus: float | None
+    gpu: str | None
+    arch: str | None
+    burstable: bool | None
+    geo: str | None
+    region: str | None
+    os: str
+    term: str
+    providers: Collection[str]
+    currency: str
+    rates: Mapping[str, Decimal] | None
+    limit: int
 
 
 class _Wanted(NamedTuple):
@@ -193,8 +212,8 @@ def _lowest(
     }
     fitting = [
         (nano * wanted.rates[offers[offer].currency], place.name, offer, nano)
-        for offer, region, nano in unpack(blob)
-        if offer in offers and _fits(place := places[provider, region], wanted)
+        for offer, region, nano in unpack(blob, offers)
+        if _fits(place := places[provider, region], wanted)
     ]
     if not fitting:
         return None
