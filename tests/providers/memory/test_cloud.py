@@ -481,7 +481,7 @@ def test_hooks_of_a_driver_and_the_log_see_each_call(cloud, caplog):
 
     assert [(one.method, one.target, one.body) for one in requests] == [
         ("POST", "/compute/create_volume", b'{"name":"data","size":1,"tags":{"a":"b"}}'),
-        ("GET", "/compute/list_volumes?tags=%7B%27a%27%3A%20%27b%27%7D", b""),
+        ("GET", "/compute/list_volumes?tags=%7B%22a%22%3A%22b%22%7D", b""),
     ]
     assert [answer.status for answer in answers] == [200, 200]
     assert [record.args[2] for record in caplog.records] == [

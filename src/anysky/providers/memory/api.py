@@ -86,8 +86,12 @@ def _ending_in(layers: Transport, innermost: Transport) -> Transport:
     return layers
 
 
-def _json(arguments: Mapping[str, Any]) -> bytes:
-    return msgspec.json.encode(arguments, enc_hook=str)
+def _json(value: Any) -> bytes:
+    return msgspec.json.encode(value, enc_hook=str)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else _json(value).decode()
 
 
 class MemoryBackend(Backend):
@@ -151,7 +155,7 @@ class MemoryBackend(Backend):
         order = _Order(
             method,
             f"/{self.kind}/{operation}",
-            params=() if has_body else [(name, str(value)) for name, value in given.items()],
+            params=() if has_body else [(name, _text(value)) for name, value in given.items()],
             body=_json({**given, **(hidden or {})}) if has_body else b"",
             operation=operation,
             call=Call(self.kind, operation, given),
