@@ -151,7 +151,8 @@ class CloudError(Exception):
 
         Values of fewer than six characters stay: they occur by chance.
         """
-        for secret in secrets:
+        # The longest first: one secret may be a part of another.
+        for secret in sorted(secrets, key=len, reverse=True):
             for form in _forms(secret) if len(secret) >= _SHORTEST_SECRET else ():
                 self.message = self.message.replace(form, "***")
                 self.code = self.code.replace(form, "***")

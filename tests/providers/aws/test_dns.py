@@ -42,8 +42,7 @@ def cloud():
 
 
 @pytest.fixture
-def driver(cloud, monkeypatch):
-    monkeypatch.setattr("anysky.providers.aws.dns_api._WAITS_WHEN_THROTTLED", (0.001,) * 4)
+def driver(cloud):
     with make_driver(cloud) as made:
         yield made
 

@@ -133,6 +133,7 @@ ERRORS: Mapping[str, type[CloudError]] = {
     "UnrecognizedClientException": AuthenticationError,
     "VcpuLimitExceeded": QuotaExceededError,
 }
+
 """Error codes that more than one service has, and what they mean."""
 
 

@@ -5,7 +5,6 @@ Vendor's reference: https://docs.aws.amazon.com/Route53/latest/APIReference/
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,12 +20,12 @@ from anysky.errors import (
     NotFoundError,
     PermissionDeniedError,
     QuotaExceededError,
-    RateLimitedError,
     RecordAlreadyExistsError,
     RecordDoesNotExistError,
     ZoneAlreadyExistsError,
     ZoneDoesNotExistError,
 )
+from anysky.providers.aws.backend import AWSBackend
 from anysky.transport.base import Request, Response
 from anysky.wire import xml
 from anysky.wire.aws_rest_xml import ErrorDetails, document, error_details
@@ -43,8 +42,6 @@ R = TypeVar("R", bound=xml.Record)
 _VERSION = "/2013-04-01"
 _NAMESPACE = "https://route53.amazonaws.com/doc/2013-04-01/"
 _GOOD = range(200, 300)
-_BAD_REQUEST = 400
-_WAITS_WHEN_THROTTLED = (1.0, 2.0, 4.0, 8.0)
 
 # One region signs for a whole partition of AWS; each by how its regions' names begin.
 _SIGNING_REGIONS: Mapping[str, str] = {
@@ -98,7 +95,7 @@ def plain_id(id: str) -> str:
     return id.rpartition("/")[2]
 
 
-class Route53API(DNSBackend):
+class Route53API(AWSBackend, DNSBackend):
     """How Route 53 is called; what it offers is in `Route53`."""
 
     account: AWS
@@ -164,8 +161,9 @@ class Route53API(DNSBackend):
 
     async def _call(self, request: Request, answer: type[R]) -> R:
         request.operation = f"{request.method} {request.path.split('/')[2]}"
-        response, details = await self._send(request)
-        if details is not None:
+        response = await self.transport.send(request)
+        if response.status not in _GOOD:
+            details = error_details(response.body)
             kind = _kind(details)
             raise error_for(
                 response,
@@ -175,27 +173,6 @@ class Route53API(DNSBackend):
                 request_id=details.request_id or response.headers.get("x-amzn-requestid", ""),
             )
         return _decode(response, answer)
-
-    async def _send(self, request: Request) -> tuple[Response, ErrorDetails | None]:
-        """Send a request, again while Route 53 refuses it for want of time.
-
-        It says so with status 400, which for anything else would be final. A refused request
-        was not carried out, so that each may be sent again.
-        """
-        waits = iter(_WAITS_WHEN_THROTTLED)
-        lost = 0
-        while True:
-            response = await self.transport.send(request)
-            lost += response.attempts - 1
-            response.attempts = lost + 1
-            if response.status in _GOOD:
-                return response, None
-            details = error_details(response.body)
-            throttled = response.status == _BAD_REQUEST and _kind(details) is RateLimitedError
-            wait = next(waits, None) if throttled else None
-            if wait is None:
-                return response, details
-            await self.runtime.sleep(random.uniform(wait / 2, wait))  # noqa: S311 - spreads load
 
 
 def _kind(details: ErrorDetails) -> type[CloudError] | None:

@@ -32,6 +32,7 @@ from anysky.providers.aws.api import (
     regional_endpoint,
     service_endpoint,
 )
+from anysky.providers.aws.backend import AWSBackend
 from anysky.providers.aws.signing import AWSSigner
 from anysky.wire import xml
 from anysky.wire.aws_query import decode_answer, parse_answer, query_request
@@ -146,7 +147,7 @@ class Tagged(xml.Record):
         return self.tags.get("Name", "")
 
 
-class EC2Backend(ComputeBackend):
+class EC2Backend(AWSBackend, ComputeBackend):
     """What the parts of EC2 share."""
 
     account: AWS

@@ -91,6 +91,13 @@ class AWSSigner:
         )
         return with_headers(request, headers)
 
+    def secrets(self) -> list[str]:
+        """Return the values of the credentials last used that nobody may see."""
+        if self._last is None:
+            return []
+        found = (self._last.secret_key, self._last.token)
+        return [secret.reveal() for secret in found if secret is not None]
+
     async def refused(self, request: Request, response: Response) -> bool:  # noqa: ARG002 - the answer tells
         """Fetch new credentials in place of expired ones, or follow the server's clock."""
         if _SKEWED.search(response.body):

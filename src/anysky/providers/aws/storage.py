@@ -13,6 +13,7 @@ from anysky.account import Account
 from anysky.backend.base import Connection, Option
 from anysky.backend.storage import StorageBackend
 from anysky.errors import CloudError, ConnectionFailedError, InvalidAccountError
+from anysky.providers.aws.backend import AWSBackend
 from anysky.transport.base import Request, Response
 from anysky.wire.aws_sigv4 import host_header
 from anysky.wire.s3 import Presigner, S3Storage, Site
@@ -72,7 +73,7 @@ class S3Signer(AWSSigner):
         return f"{endpoint}{path}?{query}"
 
 
-class S3(S3Storage, StorageBackend):
+class S3(S3Storage, AWSBackend, StorageBackend):
     """Buckets and objects of AWS S3 or, with an endpoint, of any service that speaks S3.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
