@@ -140,7 +140,7 @@ class Networks(Machines):
 
         def work() -> FloatingIP:
             extra = {"location": self._place(location)}
-            id, ip = self._state.new_id("ip-"), self._next_address(_PUBLIC)
+            id, ip = self._state.new_id("ip-"), self._public_ip()
             address = FloatingIP(id, ip, None, extra, check_tags(tags))
             return self._state.floating_ips.add(id, address)
 
