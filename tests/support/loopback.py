@@ -1,6 +1,7 @@
 """A threaded HTTP/1.1 server on a free loopback port, the base of every server in the tests."""
 
 import json
+import contextlib
 import socket
 import ssl
 import sys
@@ -120,6 +121,8 @@ class LoopbackServer(ThreadingHTTPServer):
         with self._guard:
             left = dict(self._open)
         for connection, thread in left.items():
+            with contextlib.suppress(OSError):  # the client may have closed it meanwhile
+                connection.shutdown(socket.SHUT_RDWR)  # ends a handler that waits for a request
             self.shutdown_request(connection)
             thread.join(5)
         self.server_close()

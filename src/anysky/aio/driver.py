@@ -99,7 +99,7 @@ class Driver(Generic[B]):
         timeout: float | None = None,
         connect_timeout: float = 10.0,
         pool_timeout: float = 60.0,
-        pool_size: int = 64,
+        pool_size: int = 256,
         deadline: float | None = 600.0,
         proxy_url: str | Secret | None = None,
         verify: Verify = True,

@@ -95,7 +95,7 @@ class HTTPSettings:
     connect_timeout: float = 10.0
     read_timeout: float = 60.0
     pool_timeout: float = 60.0
-    pool_size: int = 64
+    pool_size: int = 256
     proxy: str | Secret | None = field(default=None, repr=False)
     verify: Verify = True
 
