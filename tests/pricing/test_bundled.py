@@ -13,7 +13,10 @@ import pytest
 from anysky.pricing import Catalogue, Price
 from anysky.pricing.places import BUNDLED_VERSION, bundled_path
 
-PUBLISHED = Path(__file__).with_name("ec2_us_east_1.txt")
+PUBLISHED = {
+    "us-east-1": Path(__file__).with_name("ec2_us_east_1.txt"),
+    "us-gov-west-1": Path(__file__).with_name("ec2_us_gov_west_1.txt"),
+}
 FACTORS = {"medium": 2, "large": 4, "xlarge": 8}
 CANARIES = """
 aws m5.large eu-west-1 linux 0.107
@@ -74,16 +77,18 @@ def test_canary(bundled: Catalogue, canary: str) -> None:
     assert price.amount == Decimal(amount)
 
 
-def test_ec2_agrees_with_what_aws_publishes(bundled: Catalogue) -> None:
-    lines = [line for line in PUBLISHED.read_text().splitlines() if not line.startswith("#")]
-    published = {name: Decimal(amount) for name, amount in map(str.split, lines)}
-    found = {name: bundled.price("aws", name, "us-east-1") for name in published}
+@pytest.mark.parametrize(("region", "least"), [("us-east-1", 130), ("us-gov-west-1", 100)])
+def test_ec2_agrees_with_what_aws_publishes(bundled: Catalogue, region: str, least: int) -> None:
+    text = PUBLISHED[region].read_text()
+    lines = [line.split() for line in text.splitlines() if not line.startswith("#")]
+    published = {name: Decimal(amount) for name, amount in lines}
+    found = {name: bundled.price("aws", name, region) for name in published}
     known = {name: price.amount for name, price in found.items() if price}
 
-    right = [name for name, amount in known.items() if amount == published[name]]
+    wrong = {name: amount for name, amount in known.items() if amount != published[name]}
 
-    assert len(known) >= 130
-    assert len(right) / len(known) > 0.99
+    assert len(known) >= least
+    assert wrong == {}
 
 
 def test_one_figure_for_each_key(prices: list[Price]) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 
 from .draft import Figure, Source, exact_nano
@@ -96,22 +96,40 @@ def _family(sizes: Mapping[str, Decimal]) -> dict[str, tuple[Decimal, bool]]:
     unit = _unit([price / factors[size] for size, price in sizes.items() if price > 0])
     if unit is None:
         return {}
-    found: dict[str, tuple[Decimal, bool]] = {}
+    expected = {size: unit * factor for size, factor in factors.items()}
+    recorded = {
+        size: price
+        for size, price in sizes.items()
+        if price > 0 and _is_close(price, expected[size])
+    }
+    found = {size: (price, True) for size, price in recorded.items()}
+    units = {factors[size]: price / factors[size] for size, price in recorded.items()}
+    digits = min(_FEWEST_DIGITS, *(_exponent(price) for price in sizes.values()))
     for size, price in sizes.items():
-        expected = unit * factors[size]
-        if price > 0 and _is_close(price, expected):
-            found[size] = (price, True)
-        elif price == 0 or _is_dedicated(price, expected):
-            listed = _as_listed(expected, sizes.values())
-            if abs(listed / expected - 1) < _ROUNDING:
-                found[size] = (listed, False)
+        if price == 0 or _is_dedicated(price, expected[size]):
+            derived = _derived(factors[size], units, digits)
+            if derived is not None:
+                found[size] = (derived, False)
     return found
 
 
-def _as_listed(price: Decimal, family: Iterable[Decimal]) -> Decimal:
-    """Round a price as AWS rounds those of the family."""
-    digits = min(_exponent(one) for one in family)
-    return price.quantize(Decimal(1).scaleb(min(digits, _FEWEST_DIGITS)), ROUND_HALF_UP)
+def _derived(factor: Decimal, units: Mapping[Decimal, Decimal], digits: int) -> Decimal | None:
+    """Return what a size costs by the others, or None if they do not tell it exactly.
+
+    Args:
+        factor: How large it is.
+        units: What the others cost for their size, by how large they are. The largest tells it
+            best, because its price is rounded least; all have to agree on a size larger still.
+        digits: To which AWS rounds the prices of the family.
+    """
+    largest = max(units, default=Decimal(0))
+    used = [units[largest]] if largest >= factor else list(units.values())
+    exact = [unit * factor for unit in used]
+    listed = {one.quantize(Decimal(1).scaleb(digits), ROUND_HALF_UP) for one in exact}
+    if len(listed) != 1:
+        return None
+    (price,) = listed
+    return price if all(abs(price / one - 1) < _ROUNDING for one in exact) else None
 
 
 def _exponent(price: Decimal) -> int:
