@@ -1,7 +1,7 @@
 """A threaded HTTP/1.1 server on a free loopback port, the base of every server in the tests."""
 
-import json
 import contextlib
+import json
 import socket
 import ssl
 import sys
