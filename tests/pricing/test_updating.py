@@ -809,3 +809,34 @@ def test_file_that_is_none_of_libcloud(update: Update, tmp_path: Path, content: 
     with pytest.raises(UpdateVerificationError, match="no price file"):
         update(path, format="libcloud", allow_unsigned=True)
     assert amount() is None
+
+
+def test_updates_of_one_event_loop_wait_for_each_other(publisher: Publisher, make: Make) -> None:
+    manifest = publisher.publish(make(), "2030.01.01")
+
+    async def together() -> list[UpdateResult]:
+        jobs = [aio_pricing.update(manifest, key=publisher.key) for _ in range(4)]
+        return await asyncio.gather(*jobs)
+
+    outcomes = sorted(result.outcome for result in asyncio.run(together()))
+
+    assert outcomes == ["current", "current", "current", "installed"]
+
+
+def test_rollback_to_a_damaged_catalogue_changes_nothing(
+    update: Update, publisher: Publisher, make: Make, data_home: Path
+) -> None:
+    update(publisher.publish(make("2030.01.01", "0.5"), "2030.01.01"))
+    update(publisher.publish(make("2030.02.02", "0.6"), "2030.02.02"))
+    (previous,) = data_home.glob("prices-2030.01.01-*")
+    previous.write_bytes(b"damaged")
+
+    with pytest.raises(CatalogueDamagedError, match="is damaged"):
+        pricing.rollback()
+    with pytest.raises(CatalogueDamagedError, match="is damaged"):
+        pricing.pin("2030.01.01")
+    previous.unlink()
+    with pytest.raises(CatalogueDamagedError, match="cannot read"):
+        pricing.rollback()
+
+    assert (amount(), pricing.verify()) == (Decimal("0.6"), "2030.02.02")
