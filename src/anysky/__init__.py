@@ -6,8 +6,7 @@ Start with a service: ``from anysky.compute import Provider, get_driver``, or wi
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # type checkers take it for true; importing `typing` costs milliseconds
 
 __all__ = [
     "AlreadyExistsError",
@@ -62,6 +61,8 @@ __all__ = [
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from .deadlines import deadline
     from .drivers import get_driver
     from .errors import (
@@ -127,6 +128,8 @@ def __getattr__(name: str) -> Any:
     """Import what is asked for, so that ``import anysky`` itself costs nothing."""
     if name.startswith("_"):
         raise AttributeError(f"module 'anysky' has no attribute {name!r}")
+    import importlib
+
     home = importlib.import_module(_HOMES.get(name, ".errors"), __name__)
     try:
         value = getattr(home, name)
