@@ -10,7 +10,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 __all__ = ["pack", "price_of", "unpack"]
 
@@ -54,7 +54,7 @@ def _varint(number: int) -> bytes:
     return bytes(out)
 
 
-def unpack(blob: bytes, only: Container[int] | None = None) -> Iterator[tuple[int, int, int]]:
+def unpack(blob: bytes, only: Collection[int] | None = None) -> Iterator[tuple[int, int, int]]:
     """Yield every price of a blob as offer id, region id and amount.
 
     Args:
