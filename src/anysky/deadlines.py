@@ -7,9 +7,7 @@ import time
 from collections.abc import Generator
 from contextvars import ContextVar
 
-from .errors import DeadlineExceededError
-
-__all__ = ["check", "deadline", "expires_at", "grace", "remaining"]
+__all__ = ["deadline", "expires_at", "grace", "remaining"]
 
 _expires_at: ContextVar[float | None] = ContextVar("anysky_deadline", default=None)
 
@@ -58,10 +56,3 @@ def remaining(now: float | None = None) -> float | None:
     if end is None:
         return None
     return end - (time.monotonic() if now is None else now)
-
-
-def check() -> None:
-    """Raise `DeadlineExceededError` if no time is left."""
-    left = remaining()
-    if left is not None and left <= 0:
-        raise DeadlineExceededError("the call ran out of time")

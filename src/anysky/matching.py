@@ -7,7 +7,9 @@ from typing import Any
 
 from .model.compute import Filter, NodeLocation
 
-__all__ = ["is_empty", "make_filter", "matches"]
+__all__ = ["EVERYTHING", "is_empty", "make_filter", "matches"]
+
+EVERYTHING = Filter()
 
 
 def make_filter(
@@ -26,10 +28,8 @@ def is_empty(filter: Filter) -> bool:
     return not filter.ids and filter.name is None and not filter.tags
 
 
-def matches(item: Any, filter: Filter | None) -> bool:
+def matches(item: Any, filter: Filter) -> bool:
     """Whether an item is one of those that were asked for."""
-    if filter is None:
-        return True
     if filter.ids and item.id not in filter.ids:
         return False
     if filter.name is not None and getattr(item, "name", None) != filter.name:

@@ -18,7 +18,7 @@ from anysky.calling import (
     typed_operation,
 )
 from anysky.errors import InvalidAccountError
-from anysky.matching import is_empty, matches
+from anysky.matching import EVERYTHING, is_empty, matches
 from anysky.model.compute import Filter
 from anysky.paging import Page, PageGuard
 from anysky.registry import Provider
@@ -270,11 +270,11 @@ class Driver(Generic[B]):
         self,
         fetch: Callable[[str | None], Coroutine[Any, Any, Page[M]]],
         convert: Callable[[M], T],
-        filter: Filter | None = None,
+        filter: Filter = EVERYTHING,
     ) -> list[T]:
         """Fetch all pages within one deadline; keep what the filter asks for, converted."""
         guard = PageGuard(self._limits)
-        keeps_all = filter is None or is_empty(filter)
+        keeps_all = is_empty(filter)
         items: list[T] = []
         job = fetch(None)
         with Call(self, self._backend, _name(job), self._deadline):
