@@ -346,8 +346,8 @@ class NodeDriver(Driver[ComputeBackend]):
     """A provider's compute service; see `Driver` for its arguments.
 
     Every method raises a `CloudError`; an operation or option that the provider does not have
-    raises `UnsupportedOperationError` and sends nothing. Each ``list_…`` returns all pages; its
-    twin ``iterate_…`` fetches them as they are used.
+    raises `UnsupportedOperationError` and sends nothing. Each ``list_…`` returns all pages;
+    where there is a twin ``iterate_…``, it fetches them as they are used.
 
     Attributes:
         features: How a new node can be logged in to: ``ssh_key``, ``password``,
