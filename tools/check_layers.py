@@ -9,13 +9,14 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent / "src" / "anysky"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "secret", "model", "names", "run", "deadlines"),
+    ("errors", "secret", "model", "names", "run", "deadlines", "interruption"),
     ("runtime", "transport"),
-    ("paging", "waiting", "wire", "account", "pricing"),
-    ("backend", "registry", "files", "matching", "zone_file", "object_spec", "catalogue_cache"),
+    ("paging", "matching", "waiting", "ledger", "undoing", "wire", "account", "pricing"),
+    ("backend", "registry", "files", "zone_file", "object_spec", "catalogue_cache"),
+    ("journal",),
     ("providers",),
     ("calling", "node_waiting"),
-    ("driver", "compute", "storage", "dns", "drivers", "capabilities", "aio"),
+    ("driver", "compute", "storage", "dns", "loadbalancer", "drivers", "capabilities", "aio"),
     ("testing", "demo"),
     ("cli", "__main__"),
 )

@@ -18,8 +18,18 @@ sys.path.insert(0, str(Path(__file__).parent))
 from make_blocking import formatted
 
 TARGET = Path(__file__).parent.parent / "src" / "anysky" / "names.py"
-KINDS = {"compute": "ComputeProvider", "storage": "StorageProvider", "dns": "DNSProvider"}
-TITLES = {"compute": "compute", "storage": "object storage", "dns": "DNS"}
+KINDS = {
+    "compute": "ComputeProvider",
+    "storage": "StorageProvider",
+    "dns": "DNSProvider",
+    "loadbalancer": "LoadBalancerProvider",
+}
+TITLES = {
+    "compute": "compute",
+    "storage": "object storage",
+    "dns": "DNS",
+    "loadbalancer": "load balancers",
+}
 
 HEAD = '''# Made from the providers' folders by tools/make_names.py; run `make generate`.
 """Names of the providers and services of anysky itself; plug-ins are found at run time."""

@@ -14,6 +14,7 @@ _CONTRACTS = {
     DriverType.COMPUTE: "anysky.backend.compute:ComputeBackend",
     DriverType.STORAGE: "anysky.backend.storage:StorageBackend",
     DriverType.DNS: "anysky.backend.dns:DNSBackend",
+    DriverType.LOADBALANCER: "anysky.backend.loadbalancer:LoadBalancerBackend",
 }
 
 

@@ -11,6 +11,7 @@ from anysky.registry import driver_class
 
 from .compute import NodeDriver
 from .dns import DNSDriver
+from .loadbalancer import LoadBalancerDriver
 from .storage import StorageDriver
 
 __all__ = ["get_driver"]
@@ -24,9 +25,15 @@ def get_driver(
 ) -> type[StorageDriver]: ...
 @overload
 def get_driver(type: Literal[DriverType.DNS, "dns"], provider: str) -> type[DNSDriver]: ...
+@overload
+def get_driver(
+    type: Literal[DriverType.LOADBALANCER, "loadbalancer"], provider: str
+) -> type[LoadBalancerDriver]: ...
 
 
-def get_driver(type: str, provider: str) -> type[NodeDriver | StorageDriver | DNSDriver]:
+def get_driver(
+    type: str, provider: str
+) -> type[NodeDriver | StorageDriver | DNSDriver | LoadBalancerDriver]:
     """Return the class of a provider's driver for a kind of service.
 
     Args:
@@ -44,6 +51,8 @@ def get_driver(type: str, provider: str) -> type[NodeDriver | StorageDriver | DN
         return driver_class(StorageDriver, kind, provider)
     if kind == DriverType.DNS:
         return driver_class(DNSDriver, kind, provider)
+    if kind == DriverType.LOADBALANCER:
+        return driver_class(LoadBalancerDriver, kind, provider)
     raise DriverTypeNotFoundError(
         f"there is no service {type!r}; there are {', '.join(DriverType)}"
     )

@@ -6,7 +6,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-__all__ = ["FOLDERS", "ComputeProvider", "DNSProvider", "DriverType", "Provider", "StorageProvider"]
+__all__ = [
+    "FOLDERS",
+    "ComputeProvider",
+    "DNSProvider",
+    "DriverType",
+    "LoadBalancerProvider",
+    "Provider",
+    "StorageProvider",
+]
 
 
 class DriverType(StrEnum):
@@ -15,6 +23,7 @@ class DriverType(StrEnum):
     COMPUTE = "compute"
     STORAGE = "storage"
     DNS = "dns"
+    LOADBALANCER = "loadbalancer"
 
 
 class ComputeProvider(StrEnum):
@@ -60,6 +69,10 @@ class DNSProvider(StrEnum):
     DIGITAL_OCEAN = "digitalocean"
     MEMORY = "memory"
     ROUTE53 = "route53"
+
+
+class LoadBalancerProvider(StrEnum):
+    """Providers of load balancers."""
 
 
 class Provider(StrEnum):
@@ -119,4 +132,5 @@ FOLDERS: Mapping[str, Mapping[str, str]] = {
         "memory": "memory",
     },
     "dns": {"aws": "aws", "route53": "aws", "digitalocean": "digitalocean", "memory": "memory"},
+    "loadbalancer": {},
 }
