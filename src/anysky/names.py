@@ -74,6 +74,8 @@ class DNSProvider(StrEnum):
 class LoadBalancerProvider(StrEnum):
     """Providers of load balancers."""
 
+    MEMORY = "memory"
+
 
 class Provider(StrEnum):
     """All providers, whatever their services."""
@@ -132,5 +134,5 @@ FOLDERS: Mapping[str, Mapping[str, str]] = {
         "memory": "memory",
     },
     "dns": {"aws": "aws", "route53": "aws", "digitalocean": "digitalocean", "memory": "memory"},
-    "loadbalancer": {},
+    "loadbalancer": {"memory": "memory"},
 }

@@ -1,4 +1,4 @@
-"""A cloud in memory, for the tests of programs: compute, storage and DNS that cost nothing.
+"""A cloud in memory, for the tests of programs: all services, at no cost.
 
 It has no vendor: what it does, and how it refuses, follows the contracts in `anysky.backend`.
 """
@@ -55,5 +55,8 @@ provider = Provider(
         "compute": Service("memory", "anysky.providers.memory.compute:MemoryCompute"),
         "storage": Service("memory", "anysky.providers.memory.storage:MemoryStorage"),
         "dns": Service("memory", "anysky.providers.memory.dns:MemoryDNS"),
+        "loadbalancer": Service(
+            "memory", "anysky.providers.memory.loadbalancer:MemoryLoadBalancer"
+        ),
     },
 )

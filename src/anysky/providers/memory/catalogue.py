@@ -8,6 +8,7 @@ from anysky.model.compute import NodeLocation, NodeSize
 from anysky.paging import Page
 
 from .api import MemoryBackend
+from .places import find_location
 from .state import cut, numbered
 
 __all__ = ["Catalogue"]
@@ -40,11 +41,8 @@ class Catalogue(MemoryBackend, ComputeBackend):
         Raises:
             NotFoundError: There is none of this id.
         """
-        known = [one.id for one in self.cloud.locations]
-        place = (self.account.region or known[0]) if location is None else location.id
-        if place not in known:
-            raise NotFoundError(f"there is no location {place!r}; there are {', '.join(known)}")
-        return place
+        place = self.account.region if location is None else location.id
+        return find_location(self.cloud, place)
 
     def _size(self, size_id: str) -> NodeSize:
         for size in self.cloud.sizes:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from anysky.backend.compute import ComputeBackend
 from anysky.backend.dns import DNSBackend
+from anysky.backend.loadbalancer import LoadBalancerBackend
 from anysky.backend.storage import StorageBackend
 from anysky.errors import InvalidRequestError, OutcomeUnknownError, ProviderUnavailableError
 from anysky.model.compute import NodeImage, NodeLocation, NodeSize
@@ -25,7 +26,7 @@ __all__ = ["Call", "Cloud", "Fault"]
 T = TypeVar("T")
 
 _ANY = "*"
-_CONTRACTS = (ComputeBackend, StorageBackend, DNSBackend)
+_CONTRACTS = (ComputeBackend, StorageBackend, DNSBackend, LoadBalancerBackend)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Call:
     """One call that reached the cloud; a call that is sent again is another one.
 
     Attributes:
-        service: ``"compute"``, ``"storage"`` or ``"dns"``.
+        service: ``"compute"``, ``"storage"``, ``"dns"`` or ``"loadbalancer"``.
         operation: Name of the operation, for example ``"create_node"``.
         arguments: What it was called with: ids, names, numbers; no secrets and no content.
     """
@@ -91,7 +92,7 @@ class Cloud(Behaviour):
         seed: What ids are made from.
         latency: Seconds that each call takes, or seconds by operation, ``"*"`` for the others.
         page_size: See `Behaviour` for this and the next five.
-        boot_seconds: How long nodes are on their way to run.
+        boot_seconds: How long nodes and balancers are on their way to run.
         boot_looks: The same in looks.
         list_lag: How long lists do not hold new things yet.
         list_lag_looks: The same in looks.

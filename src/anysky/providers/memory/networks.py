@@ -5,18 +5,17 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import replace
 
-from anysky.errors import ConflictError, InvalidRequestError, QuotaExceededError
+from anysky.errors import ConflictError, InvalidRequestError
 from anysky.model.compute import Filter, FloatingIP, Network, Node, NodeLocation, Subnet
 from anysky.paging import Page
 
 from .machines import Machines
+from .places import next_address, next_public_address
 from .rules import check_name, check_tags, is_wanted, network_of, of_filter
 
 __all__ = ["Networks"]
 
-_PUBLIC = "198.18.0.0/15"  # for tests between networks (RFC 2544): nobody has these addresses
 _DEFAULT = "10.0.0.0/8"
-_RESERVED = 4  # the network's own address, and those that providers keep for themselves
 
 
 class Networks(Machines):
@@ -226,18 +225,10 @@ class Networks(Machines):
             raise ConflictError(f"the {what} {id!r} is in use by {', '.join(users)}")
 
     def _public_ip(self) -> str:
-        return self._next_address(_PUBLIC)
+        return next_public_address(self._state)
 
     def _private_ip(self, network: Network | Subnet | None) -> str:
-        return self._next_address(_DEFAULT if network is None else network.cidr)
-
-    def _next_address(self, cidr: str) -> str:
-        """Return the next address of a range; none is given twice."""
-        whole = network_of(cidr)
-        number = self._state.count(f"address {cidr}") + _RESERVED - 1
-        if number >= whole.num_addresses - 1:
-            raise QuotaExceededError(f"{cidr} has no free address")
-        return str(whole[number])
+        return next_address(self._state, _DEFAULT if network is None else network.cidr)
 
 
 def _lies_in(

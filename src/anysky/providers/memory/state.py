@@ -34,6 +34,7 @@ from anysky.model.compute import (
     VolumeSnapshot,
 )
 from anysky.model.dns import Record, Zone
+from anysky.model.loadbalancer import LoadBalancer, Member
 from anysky.model.storage import Container, Object
 from anysky.paging import Page
 
@@ -48,8 +49,8 @@ class Behaviour:
 
     Attributes:
         page_size: Items of one page of a list.
-        boot_seconds: Seconds until a node that was made, started or restarted runs.
-        boot_looks: How many looks at such a node still find it on its way.
+        boot_seconds: Seconds until a node that was made, started or restarted runs, or a balancer.
+        boot_looks: How many looks at such a node or balancer still find it on its way.
         list_lag: Seconds until a new thing appears in lists.
         list_lag_looks: How many lists do not hold a new thing yet.
         lag_hides_gets: Whether getting a thing by its id fails as long as lists do not hold it.
@@ -65,10 +66,17 @@ class Behaviour:
 
 @dataclass(slots=True)
 class Boot:
-    """A node on its way to run: when it will, and how many looks will find it on its way."""
+    """A node or balancer on its way to run.
+
+    Attributes:
+        ready_at: When it will, on the cloud's clock.
+        looks: How many looks will find it on its way.
+        ip: Address that a balancer will have then.
+    """
 
     ready_at: float
     looks: int
+    ip: str = ""
 
 
 @dataclass(slots=True)
@@ -117,11 +125,19 @@ class Table(Generic[M]):
         """
         if key in self._rows:
             raise self._taken(f"there is a {self._what} {key!r} already")
-        most = self._state.quotas.get(self.kind)
-        if most is not None and len(self._rows) >= most:
-            raise QuotaExceededError(f"the quota of {most} {self.kind} is reached")
+        self.check_room(1)
         self._rows[key] = _Row(item, self._state.count(), self._state.now)
         return item
+
+    def check_room(self, count: int) -> None:
+        """Refuse so many new things if they are too many.
+
+        Raises:
+            QuotaExceededError: There would be more than the cloud allows.
+        """
+        most = self._state.quotas.get(self.kind)
+        if most is not None and len(self._rows) + count > most:
+            raise QuotaExceededError(f"the quota of {most} {self.kind} is reached")
 
     def get(self, key: str) -> M:
         """Return a thing.
@@ -207,7 +223,7 @@ class State:
         now: Seconds on the cloud's clock at the time of the present call.
         date: The date at that time.
         quotas: How many things of a kind there may be.
-        boots: Nodes that are on their way to run, by their ids.
+        boots: Nodes and balancers that are on their way to run, by their ids.
         contents: Contents of objects, by container and name.
     """
 
@@ -241,6 +257,8 @@ class State:
         self.objects = Table[Object](self, "objects", "object", ObjectDoesNotExistError)
         self.zones = Table[Zone](self, "zones", "zone", ZoneDoesNotExistError)
         self.records = Table[Record](self, "records", "record", RecordDoesNotExistError)
+        self.balancers = Table[LoadBalancer](self, "balancers", "balancer")
+        self.members = Table[Member](self, "members", "member")
 
     def tables(self) -> list[Table[Any]]:
         """Return all tables."""
