@@ -16,7 +16,17 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("journal",),
     ("providers",),
     ("calling", "node_waiting"),
-    ("driver", "compute", "storage", "dns", "loadbalancer", "drivers", "capabilities", "aio"),
+    (
+        "driver",
+        "compute",
+        "storage",
+        "dns",
+        "loadbalancer",
+        "drivers",
+        "capabilities",
+        "aio",
+        "transactions",
+    ),
     ("testing", "demo"),
     ("cli", "__main__"),
 )

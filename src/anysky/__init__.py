@@ -22,10 +22,12 @@ __all__ = [
     "DriverType",
     "DriverTypeNotFoundError",
     "Hooks",
+    "InDoubt",
     "InvalidAccountError",
     "InvalidContainerNameError",
     "InvalidCredsError",
     "InvalidRequestError",
+    "JournalError",
     "KeyPairAlreadyExistsError",
     "KeyPairDoesNotExistError",
     "KeyPairError",
@@ -46,7 +48,9 @@ __all__ = [
     "RecordDoesNotExistError",
     "RecordError",
     "RetryPolicy",
+    "Rollback",
     "Secret",
+    "Transaction",
     "UnknownProviderError",
     "UnsafeResponseError",
     "UnsupportedOperationError",
@@ -56,6 +60,7 @@ __all__ = [
     "allow_secrets",
     "deadline",
     "get_driver",
+    "transaction",
 ]
 
 __version__ = "0.1.0"
@@ -77,10 +82,12 @@ if TYPE_CHECKING:
         ContainerIsNotEmptyError,
         DeadlineExceededError,
         DriverTypeNotFoundError,
+        InDoubt,
         InvalidAccountError,
         InvalidContainerNameError,
         InvalidCredsError,
         InvalidRequestError,
+        JournalError,
         KeyPairAlreadyExistsError,
         KeyPairDoesNotExistError,
         KeyPairError,
@@ -98,6 +105,7 @@ if TYPE_CHECKING:
         RecordAlreadyExistsError,
         RecordDoesNotExistError,
         RecordError,
+        Rollback,
         UnknownProviderError,
         UnsafeResponseError,
         UnsupportedOperationError,
@@ -107,6 +115,7 @@ if TYPE_CHECKING:
     )
     from .names import DriverType, Provider
     from .secret import Secret, allow_secrets
+    from .transactions import Transaction, transaction
     from .transport.base import Limits
     from .transport.retry import RetryPolicy
     from .transport.tracing import Hooks
@@ -118,9 +127,11 @@ _HOMES = {
     "Provider": ".names",
     "RetryPolicy": ".transport.retry",
     "Secret": ".secret",
+    "Transaction": ".transactions",
     "allow_secrets": ".secret",
     "deadline": ".deadlines",
     "get_driver": ".drivers",
+    "transaction": ".transactions",
 }
 
 

@@ -19,6 +19,7 @@ from .errors import (
     MalformedResponseError,
     UnsupportedOperationError,
 )
+from .ledger import MARK_TAG, LedgerLayer
 from .model.base import field_slots
 from .registry import Provider
 from .runtime.base import Runtime
@@ -88,8 +89,9 @@ class Call:
         if isinstance(error, _MALFORMED) and not isinstance(error, CloudError):
             text = str(error)[:200] or type(error).__name__
             ours = MalformedResponseError(f"the answer is not as the provider promises: {text}")
-        if isinstance(ours, CloudError):
-            self._name(ours)
+        for told in (ours, None if ours is None else ours.__cause__):
+            if isinstance(told, CloudError):
+                self._name(told)
         if self._span is not None:
             self._span.__exit__(None if ours is None else type(ours), ours, trace)
         if ours is not None and ours is not error:
@@ -124,7 +126,8 @@ def connect_backend(
     direct = RetryLayer(local, runtime, replace(retry, attempts=min(retry.attempts, 2)))
     connection = Connection(plain, plain, direct, runtime, limits, endpoint)
     signer = backend_class.signer(account, connection)
-    signed = SigningLayer(safe, signer, endpoint, backend_class.hosts) if signer else safe
+    noted = LedgerLayer(safe, runtime)
+    signed = SigningLayer(noted, signer, endpoint, backend_class.hosts) if signer else noted
     name = provider.services[backend_class.kind].name
     traced: Layer = TracingLayer(signed, runtime, hooks, endpoint, name)
     pace = backend_class.rate if rate is None else rate
@@ -215,4 +218,8 @@ def bind(model: Any, target: type[T], driver: Any) -> T:
     for read, write in field_slots(model.__class__):
         write(bound, read(model))
     object.__setattr__(bound, "driver", driver)
+    tags = getattr(bound, "tags", None)
+    if tags and MARK_TAG in tags:  # it is not the user's
+        own = {name: value for name, value in tags.items() if name != MARK_TAG}
+        object.__setattr__(bound, "tags", own)
     return bound

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from dataclasses import replace
+from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, Self, TypeVar
 
@@ -19,6 +21,8 @@ from anysky.calling import (
     typed_operation,
 )
 from anysky.errors import InvalidAccountError
+from anysky.journal import Journal, find_journal, origin_of
+from anysky.ledger import Ledger, OnPartialFailure, Terms, check_choice
 from anysky.matching import EVERYTHING, is_empty, matches
 from anysky.model.compute import Filter
 from anysky.paging import Page, PageGuard
@@ -71,6 +75,10 @@ class Driver(Generic[B]):
         limits: Caps on answers and lists.
         hooks: Functions to call for every request and answer.
         rate: Requests a second at the most; None for the provider's own figure, 0 for no limit.
+        on_partial_failure: What becomes of what a call has made that then fails: ``"keep"`` it,
+            which its `PartialFailureError` tells, or ``"rollback"``: remove it at once.
+        journal: Where what calls make is written down, so that it is known after a crash: an
+            `anysky.Journal`, the path of one, or True for the user's own; see "Journal".
         settings: The account's other settings by name.
 
     Raises:
@@ -108,6 +116,8 @@ class Driver(Generic[B]):
         limits: Limits | None = None,
         hooks: Hooks | None = None,
         rate: float | None = None,
+        on_partial_failure: OnPartialFailure = "keep",
+        journal: Journal | str | PathLike[str] | bool | None = None,
         **settings: Any,
     ) -> None:
         if not hasattr(self, "_backend_class"):
@@ -147,6 +157,13 @@ class Driver(Generic[B]):
             hooks=hooks or Hooks(),
             rate=rate,
         )
+        self._terms = Terms(
+            self._bound,
+            self._guard,
+            check_choice(on_partial_failure),
+            find_journal(journal),
+            origin_of(self._backend_class.kind, self.type, self.account),
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -175,7 +192,7 @@ class Driver(Generic[B]):
             operation = own_operation(self._backend, name)
 
             def call(*args: Any, **kwargs: Any) -> Any:
-                return self._bound(self._call(operation(*args, **kwargs)))
+                return self._bound(self._make(operation(*args, **kwargs), name))
 
             call.__name__ = name
             call.__doc__ = operation.__doc__
@@ -206,7 +223,7 @@ class Driver(Generic[B]):
             UnsupportedOperationError: It is no operation of this driver's backend.
         """
         method = typed_operation(self._backend, operation)
-        result: T = self._bound(self._call(method(*args, **kwargs)))
+        result: T = self._bound(self._make(method(*args, **kwargs), method.__name__))
         return result
 
     @classmethod
@@ -244,6 +261,36 @@ class Driver(Generic[B]):
         """Run one operation of the backend within the driver's deadline."""
         with Call(self, self._backend, _name(operation), self._deadline):
             return run(operation)
+
+    def _make(
+        self,
+        operation: Coroutine[Any, Any, T],
+        what: str,
+        *named: Any,
+        undo_args: tuple[Any, ...] | None = None,
+        choice: OnPartialFailure | None = None,
+        timed: bool = True,
+    ) -> T:
+        """Run an operation that makes something, and note what it makes.
+
+        Args:
+            operation: The operation of the backend.
+            what: What it makes, for people.
+            named: What the thing is known by besides its mark.
+            undo_args: Arguments of what undoes it; None for what was made.
+            choice: What becomes of what was made if it fails; None as the driver was told.
+            timed: Whether the driver's deadline counts; not so for content that is moved.
+        """
+        name = _name(operation)
+        terms = self._terms if choice is None else replace(self._terms, choice=check_choice(choice))
+        ledger = Ledger(
+            self._backend, name, terms, own=True, what=what, undo_args=undo_args, named=named
+        )
+        with Call(self, self._backend, name, self._deadline if timed else None):
+            return run(ledger.run(operation))
+
+    def _guard(self, operation: str) -> Call:
+        return Call(self, self._backend, operation, None)
 
     def _transfer(self, operation: Coroutine[Any, Any, T]) -> T:
         """Run an operation that moves content: as long as it takes, or as `deadline` says."""

@@ -19,7 +19,8 @@ The tree, each class with what it means::
     ├── DeadlineExceededError         the call ran out of time
     ├── MalformedResponseError        the answer is not what the provider promises
     ├── UnsafeResponseError           the answer breaks a safety rule (size, origin, redirect)
-    └── PartialFailureError           some of several steps were done
+    ├── PartialFailureError           something was made, then a step failed; `rollback()`
+    └── JournalError                  the journal cannot be read or written
 
 Names that only one service has (`ContainerDoesNotExistError`, `KeyPairDoesNotExistError` …) are
 subclasses of these. No error of the standard library or of an HTTP library reaches a caller.
@@ -27,7 +28,8 @@ subclasses of these. No error of the standard library or of an HTTP library reac
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
@@ -42,10 +44,12 @@ __all__ = [
     "ContainerIsNotEmptyError",
     "DeadlineExceededError",
     "DriverTypeNotFoundError",
+    "InDoubt",
     "InvalidAccountError",
     "InvalidContainerNameError",
     "InvalidCredsError",
     "InvalidRequestError",
+    "JournalError",
     "KeyPairAlreadyExistsError",
     "KeyPairDoesNotExistError",
     "KeyPairError",
@@ -63,6 +67,7 @@ __all__ = [
     "RecordAlreadyExistsError",
     "RecordDoesNotExistError",
     "RecordError",
+    "Rollback",
     "UnknownProviderError",
     "UnsafeResponseError",
     "UnsupportedOperationError",
@@ -91,9 +96,11 @@ class CloudError(Exception):
         attempts: How many times the request was sent.
         retryable: Whether the same call may succeed later without any change.
         driver: The driver that was called, when it was called through one.
+        in_doubt: What may have been made although its answer was lost, and where to look for it.
     """
 
     retryable: bool = False
+    in_doubt: Sequence[InDoubt] = ()
 
     def __init__(
         self,
@@ -266,7 +273,7 @@ class ConnectionFailedError(CloudError, ConnectionError):
 class OutcomeUnknownError(CloudError):
     """The request left but its answer was lost: what it asks for may have been done.
 
-    Look at the provider's inventory before sending it again.
+    Look at the provider's inventory before sending it again; `in_doubt` says what to look for.
     """
 
 
@@ -284,20 +291,119 @@ class UnsafeResponseError(CloudError):
     """The answer breaks a safety rule: too large, a redirect, a link to another host."""
 
 
-class PartialFailureError(CloudError):
-    """Some of several steps were done before one failed.
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """A step that may have been done: its answer was lost.
 
     Attributes:
-        created: What exists, in order of creation.
-        failed_step: Name of the step that failed.
+        what: What it makes, for people.
+        operation: The operation that it is a part of.
+        mark: The token or tag that the thing carries, if it was made.
+        look_for: What to look for, for people.
+    """
+
+    what: str
+    operation: str
+    mark: str
+    look_for: str
+
+    def __str__(self) -> str:
+        return self.look_for
+
+
+class Rollback(Awaitable["Rollback"]):
+    """What became of the things that an operation had made; in the asyncio API, await it.
+
+    Attributes:
+        undone: What was removed again, in that order.
+        left_behind: What is still there, and steps of which that is not known (`InDoubt`).
+        errors: Why, one for each of `left_behind`.
+    """
+
+    def __init__(self, job: Coroutine[Any, Any, None] | None = None) -> None:
+        self.undone: list[Any] = []
+        self.left_behind: list[Any] = []
+        self.errors: list[CloudError] = []
+        self._job = job
+
+    def __await__(self) -> Generator[Any, None, Rollback]:
+        job, self._job = self._job, None
+        if job is not None:
+            yield from job.__await__()
+        return self
+
+    def __repr__(self) -> str:
+        return f"<Rollback: {len(self.undone)} undone, {len(self.left_behind)} left behind>"
+
+    def raise_if_incomplete(self) -> None:
+        """Raise the first of `errors`, if there is one."""
+        if self.errors:
+            raise self.errors[0]
+
+
+class PartialFailureError(CloudError):
+    """An operation made something and then failed, or was interrupted.
+
+    Attributes:
+        operation: The operation.
+        created: What it had made, in order of creation; what belongs to a driver is bound to it.
+        in_doubt: Steps whose answer was lost.
+        failed_step: What failed, in words.
+        undone: What has been removed again since.
+        left_behind: What could not be removed when that was tried.
+        journal_id: Id of the operation in the journal, empty without one.
     """
 
     def __init__(
-        self, message: str, *, created: Iterable[Any] = (), failed_step: str = "", **details: Any
+        self,
+        message: str,
+        *,
+        created: Iterable[Any] = (),
+        in_doubt: Iterable[InDoubt] = (),
+        failed_step: str = "",
+        journal_id: str = "",
+        undo: Callable[[], Rollback] | None = None,
+        **details: Any,
     ) -> None:
         super().__init__(message, **details)
         self.created = list(created)
+        self.in_doubt = list(in_doubt)
         self.failed_step = failed_step
+        self.journal_id = journal_id
+        self.undone: list[Any] = []
+        self.left_behind: list[Any] = []
+        self._undo = undo
+
+    def rollback(self) -> Rollback:
+        """Remove what was made, in reverse order; in the asyncio API, await what this returns.
+
+        It goes on past what cannot be removed and reports it, and may be called again: what is
+        gone is left alone. What is in doubt is looked for first.
+
+        Raises:
+            UnsupportedOperationError: The error comes from another process; use the journal.
+        """
+        if self._undo is None:
+            raise UnsupportedOperationError(
+                "this error has lost its driver: it was copied or comes from another process"
+            )
+        return self._undo()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        kind, arguments, state = super().__reduce__()
+        things = ("created", "undone", "left_behind")
+        return kind, arguments, {**state, "_undo": None, **{k: _copies(state[k]) for k in things}}
+
+
+def _copies(things: list[Any]) -> list[Any]:
+    """Return models without the driver that they are bound to."""
+    from .model.base import unbound
+
+    return [unbound(thing) for thing in things]
+
+
+class JournalError(CloudError):
+    """The journal cannot be read or written; nothing new was sent."""
 
 
 class KeyPairError(CloudError):

@@ -18,6 +18,7 @@ from typing import IO, Any, ClassVar
 from anysky.backend.storage import StorageBackend
 from anysky.calling import Call, bind
 from anysky.files import CheckedBody, check_chunk_size, download_object, file_body, stream_body
+from anysky.ledger import OnPartialFailure
 from anysky.model import storage as model
 from anysky.names import StorageProvider as Provider
 from anysky.object_spec import object_spec
@@ -244,18 +245,27 @@ class StorageDriver(Driver[StorageBackend]):
         """
         return self._container(self._call(self._backend.get_container(container_name)))
 
-    def create_container(self, container_name: str, location: str | None = None) -> Container:
+    def create_container(
+        self,
+        container_name: str,
+        location: str | None = None,
+        *,
+        on_partial_failure: OnPartialFailure | None = None,
+    ) -> Container:
         """Make a container.
 
         Args:
             container_name: Its name.
             location: Region to make it in; None for the driver's own.
+            on_partial_failure: ``"keep"`` or ``"rollback"``; None as the driver was told.
 
         Raises:
             ContainerAlreadyExistsError: The name is taken.
             InvalidContainerNameError: The provider does not allow the name.
         """
-        return self._container(self._call(self._backend.create_container(container_name, location)))
+        job = self._backend.create_container(container_name, location)
+        what = f"container {container_name}"
+        return self._container(self._make(job, what, container_name, choice=on_partial_failure))
 
     def delete_container(self, container: model.Container) -> bool:
         """Delete a container, which must be empty; returns True.
@@ -432,7 +442,9 @@ class StorageDriver(Driver[StorageBackend]):
 
     def copy_object(self, source: model.Object, container: model.Container, name: str) -> Object:
         """Copy an object within the provider, without its bytes coming here."""
-        return self._object(self._call(self._backend.copy_object(source, container, name)))
+        job = self._backend.copy_object(source, container, name)
+        what = f"object {name} in container {container.name}"
+        return self._object(self._make(job, what, container, name))
 
     def get_container_cdn_url(self, container: model.Container) -> str:
         """Return the address below which anybody may read a container's objects."""
@@ -470,10 +482,9 @@ class StorageDriver(Driver[StorageBackend]):
         self, source: Body, container: model.Container, spec: model.ObjectSpec, verify: bool
     ) -> Object:
         checked = CheckedBody(source, self._runtime, is_hashed=verify)
-        stored = self._transfer(
-            checked.upload_object(self._backend.upload_object(container, checked.body, spec))
-        )
-        return self._object(stored)
+        job = checked.upload_object(self._backend.upload_object(container, checked.body, spec))
+        what = f"object {spec.name} in container {container.name}"
+        return self._object(self._make(job, what, container, spec.name, timed=False))
 
     def _save(
         self,

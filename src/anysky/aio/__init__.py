@@ -6,14 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .drivers import get_driver
+    from .transactions import Transaction, transaction
 
-__all__ = ["get_driver"]
+__all__ = ["Transaction", "get_driver", "transaction"]
+
+_HOMES = {
+    "Transaction": ".transactions",
+    "get_driver": ".drivers",
+    "transaction": ".transactions",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Import `get_driver` when it is asked for."""
-    if name != "get_driver":
+    """Import what is asked for."""
+    if name not in _HOMES:
         raise AttributeError(f"module 'anysky.aio' has no attribute {name!r}")
-    from .drivers import get_driver
+    import importlib
 
-    return get_driver
+    return getattr(importlib.import_module(_HOMES[name], __name__), name)

@@ -17,6 +17,7 @@ from anysky.backend.compute import ComputeBackend
 from anysky.calling import bind
 from anysky.catalogue_cache import CatalogueCache
 from anysky.errors import InvalidRequestError
+from anysky.ledger import OnPartialFailure
 from anysky.matching import make_filter, matches
 from anysky.model import compute as model
 from anysky.model.compute import (
@@ -420,6 +421,7 @@ class NodeDriver(Driver[ComputeBackend]):
         key_pair: model.KeyPair | str | None = None,
         network: model.Network | model.Subnet | None = None,
         security_groups: Sequence[model.SecurityGroup] = (),
+        on_partial_failure: OnPartialFailure | None = None,
         **options: Any,
     ) -> Node:
         """Make a node and return it, mostly still pending; see `wait_until_running`.
@@ -435,9 +437,11 @@ class NodeDriver(Driver[ComputeBackend]):
             key_pair: A key pair of the provider, or its name.
             network: Network or subnet to put it in.
             security_groups: Security groups that it belongs to.
+            on_partial_failure: ``"keep"`` or ``"rollback"``; None as the driver was told.
             options: Options of this provider, beginning with ``ex_``.
 
         Raises:
+            PartialFailureError: Something was made, but not all of it.
             QuotaExceededError: A limit is reached, or the provider has no capacity.
             UnsupportedOperationError: The provider does not know an option; nothing was sent.
         """
@@ -454,7 +458,8 @@ class NodeDriver(Driver[ComputeBackend]):
             security_groups=tuple(security_groups),
             options=self._options("create_node", options),
         )
-        return self._node(await self._call(self._backend.create_node(spec)))
+        job = self._backend.create_node(spec)
+        return self._node(await self._make(job, f"node {name}", choice=on_partial_failure))
 
     async def rename_node(self, node: model.Node, name: str) -> Node:
         """Give a node another name and return it as it is then."""
@@ -581,10 +586,16 @@ class NodeDriver(Driver[ComputeBackend]):
         return self._image(await self._call(self._backend.get_image(image_id)))
 
     async def create_image(
-        self, node: model.Node, name: str, description: str | None = None
+        self,
+        node: model.Node,
+        name: str,
+        description: str | None = None,
+        *,
+        on_partial_failure: OnPartialFailure | None = None,
     ) -> NodeImage:
         """Make an image of a node."""
-        return self._image(await self._call(self._backend.create_image(node, name, description)))
+        job = self._backend.create_image(node, name, description)
+        return self._image(await self._make(job, f"image {name}", name, choice=on_partial_failure))
 
     async def delete_image(self, node_image: model.NodeImage) -> bool:
         """Delete an image of the account; returns True."""
@@ -597,11 +608,12 @@ class NodeDriver(Driver[ComputeBackend]):
         node_image: model.NodeImage,
         name: str,
         description: str | None = None,
+        *,
+        on_partial_failure: OnPartialFailure | None = None,
     ) -> NodeImage:
         """Copy an image from another region to this driver's own and return the copy."""
-        return self._image(
-            await self._call(self._backend.copy_image(source_region, node_image, name, description))
-        )
+        job = self._backend.copy_image(source_region, node_image, name, description)
+        return self._image(await self._make(job, f"image {name}", name, choice=on_partial_failure))
 
     async def list_volumes(
         self,
@@ -654,6 +666,7 @@ class NodeDriver(Driver[ComputeBackend]):
         snapshot: model.VolumeSnapshot | None = None,
         *,
         tags: Mapping[str, str] | None = None,
+        on_partial_failure: OnPartialFailure | None = None,
         **options: Any,
     ) -> StorageVolume:
         """Make a volume.
@@ -664,6 +677,7 @@ class NodeDriver(Driver[ComputeBackend]):
             location: Region or zone; None for the driver's own.
             snapshot: Snapshot whose content it gets.
             tags: Tags or labels, set in the same request where the provider can.
+            on_partial_failure: ``"keep"`` or ``"rollback"``; None as the driver was told.
             options: Options of this provider, beginning with ``ex_``.
         """
         spec = model.VolumeSpec(
@@ -674,13 +688,16 @@ class NodeDriver(Driver[ComputeBackend]):
             tags=dict(tags or {}),
             options=self._options("create_volume", options),
         )
-        return self._volume(await self._call(self._backend.create_volume(spec)))
+        job = self._backend.create_volume(spec)
+        return self._volume(await self._make(job, f"volume {name}", choice=on_partial_failure))
 
     async def attach_volume(
         self, node: model.Node, volume: model.StorageVolume, device: str | None = None
     ) -> bool:
         """Attach a volume to a node, as `device` if it is given; returns True."""
-        await self._call(self._backend.attach_volume(node, volume, device))
+        job = self._backend.attach_volume(node, volume, device)
+        what = f"attachment of volume {volume.id} to node {node.id}"
+        await self._make(job, what, undo_args=(volume,))
         return True
 
     async def detach_volume(self, volume: model.StorageVolume) -> bool:
@@ -744,10 +761,16 @@ class NodeDriver(Driver[ComputeBackend]):
                 yield self._snapshot(item)
 
     async def create_volume_snapshot(
-        self, volume: model.StorageVolume, name: str | None = None
+        self,
+        volume: model.StorageVolume,
+        name: str | None = None,
+        *,
+        on_partial_failure: OnPartialFailure | None = None,
     ) -> VolumeSnapshot:
         """Make a snapshot of a volume and return it, mostly still in the making."""
-        return self._snapshot(await self._call(self._backend.create_volume_snapshot(volume, name)))
+        job = self._backend.create_volume_snapshot(volume, name)
+        what = f"snapshot {name or ''} of volume {volume.id}"
+        return self._snapshot(await self._make(job, what, choice=on_partial_failure))
 
     async def destroy_volume_snapshot(self, snapshot: model.VolumeSnapshot) -> bool:
         """Destroy a snapshot; returns True."""
@@ -777,7 +800,8 @@ class NodeDriver(Driver[ComputeBackend]):
         Raises:
             KeyPairAlreadyExistsError: There is one of this name.
         """
-        return self._key_pair(await self._call(self._backend.create_key_pair(name)))
+        job = self._backend.create_key_pair(name)
+        return self._key_pair(await self._make(job, f"key pair {name}", name))
 
     async def import_key_pair_from_string(self, name: str, key_material: str) -> KeyPair:
         """Give a public key in OpenSSH's format to the provider.
@@ -785,9 +809,8 @@ class NodeDriver(Driver[ComputeBackend]):
         Raises:
             KeyPairAlreadyExistsError: There is one of this name.
         """
-        return self._key_pair(
-            await self._call(self._backend.import_key_pair(name, key_material.strip()))
-        )
+        job = self._backend.import_key_pair(name, key_material.strip())
+        return self._key_pair(await self._make(job, f"key pair {name}", name))
 
     async def import_key_pair_from_file(self, name: str, key_file_path: str) -> KeyPair:
         """Give the public key in a file to the provider.
@@ -849,11 +872,11 @@ class NodeDriver(Driver[ComputeBackend]):
         location: model.NodeLocation | None = None,
         *,
         tags: Mapping[str, str] | None = None,
+        on_partial_failure: OnPartialFailure | None = None,
     ) -> Network:
         """Make a private network; without `cidr` the provider chooses a range, if it can."""
-        return self._network(
-            await self._call(self._backend.create_network(name, cidr, location, dict(tags or {})))
-        )
+        job = self._backend.create_network(name, cidr, location, dict(tags or {}))
+        return self._network(await self._make(job, f"network {name}", choice=on_partial_failure))
 
     async def delete_network(self, network: model.Network) -> bool:
         """Delete a private network; returns True."""
@@ -889,13 +912,11 @@ class NodeDriver(Driver[ComputeBackend]):
         location: model.NodeLocation | None = None,
         *,
         tags: Mapping[str, str] | None = None,
+        on_partial_failure: OnPartialFailure | None = None,
     ) -> Subnet:
         """Make a subnet of a network."""
-        return self._subnet(
-            await self._call(
-                self._backend.create_subnet(network, name, cidr, location, dict(tags or {}))
-            )
-        )
+        job = self._backend.create_subnet(network, name, cidr, location, dict(tags or {}))
+        return self._subnet(await self._make(job, f"subnet {name}", choice=on_partial_failure))
 
     async def delete_subnet(self, subnet: model.Subnet) -> bool:
         """Delete a subnet; returns True."""
@@ -946,15 +967,18 @@ class NodeDriver(Driver[ComputeBackend]):
         rules: Sequence[SecurityGroupRule] = (),
         *,
         tags: Mapping[str, str] | None = None,
+        on_partial_failure: OnPartialFailure | None = None,
     ) -> SecurityGroup:
-        """Make a security group with rules."""
-        return self._security_group(
-            await self._call(
-                self._backend.create_security_group(
-                    name, description, network, tuple(rules), dict(tags or {})
-                )
-            )
+        """Make a security group with rules.
+
+        Raises:
+            PartialFailureError: The group was made, but not all of its rules.
+        """
+        job = self._backend.create_security_group(
+            name, description, network, tuple(rules), dict(tags or {})
         )
+        what = f"security group {name}"
+        return self._security_group(await self._make(job, what, choice=on_partial_failure))
 
     async def delete_security_group(self, group: model.SecurityGroup) -> bool:
         """Delete a security group; returns True."""
@@ -965,7 +989,8 @@ class NodeDriver(Driver[ComputeBackend]):
         self, group: model.SecurityGroup, rule: SecurityGroupRule
     ) -> bool:
         """Add a rule to a security group; returns True."""
-        await self._call(self._backend.add_security_group_rule(group, rule))
+        job = self._backend.add_security_group_rule(group, rule)
+        await self._make(job, f"rule of security group {group.id}", undo_args=(group, rule))
         return True
 
     async def remove_security_group_rule(
@@ -999,11 +1024,11 @@ class NodeDriver(Driver[ComputeBackend]):
         location: model.NodeLocation | None = None,
         *,
         tags: Mapping[str, str] | None = None,
+        on_partial_failure: OnPartialFailure | None = None,
     ) -> FloatingIP:
         """Reserve a public address; None for the driver's own region."""
-        return self._floating_ip(
-            await self._call(self._backend.create_floating_ip(location, dict(tags or {})))
-        )
+        job = self._backend.create_floating_ip(location, dict(tags or {}))
+        return self._floating_ip(await self._make(job, "floating IP", choice=on_partial_failure))
 
     async def delete_floating_ip(self, address: model.FloatingIP) -> bool:
         """Give a floating address back; returns True."""
@@ -1012,7 +1037,9 @@ class NodeDriver(Driver[ComputeBackend]):
 
     async def attach_floating_ip(self, address: model.FloatingIP, node: model.Node) -> bool:
         """Point a floating address to a node; returns True."""
-        await self._call(self._backend.attach_floating_ip(address, node))
+        job = self._backend.attach_floating_ip(address, node)
+        what = f"attachment of floating IP {address.ip} to node {node.id}"
+        await self._make(job, what, undo_args=(address,))
         return True
 
     async def detach_floating_ip(self, address: model.FloatingIP) -> bool:

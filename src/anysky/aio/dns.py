@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from anysky.backend.dns import DNSBackend
 from anysky.calling import bind
 from anysky.errors import InvalidRequestError
+from anysky.ledger import OnPartialFailure
 from anysky.model import dns as model
 from anysky.model.dns import RecordType
 from anysky.names import DNSProvider as Provider
@@ -198,6 +199,8 @@ class DNSDriver(Driver[DNSBackend]):
         type: str = "master",
         ttl: int | None = None,
         extra: Mapping[str, Any] | None = None,
+        *,
+        on_partial_failure: OnPartialFailure | None = None,
         **options: Any,
     ) -> Zone:
         """Make a zone.
@@ -207,6 +210,7 @@ class DNSDriver(Driver[DNSBackend]):
             type: ``"master"`` or ``"slave"``.
             ttl: Seconds that its records may be cached if they say nothing else.
             extra: What only this provider has.
+            on_partial_failure: ``"keep"`` or ``"rollback"``; None as the driver was told.
             options: Options of this provider, beginning with ``ex_``; `extra` may hold them too.
 
         Raises:
@@ -214,9 +218,9 @@ class DNSDriver(Driver[DNSBackend]):
             InvalidRequestError: The name cannot be one.
         """
         more = self._extra("create_zone", extra, options)
-        return self._zone(
-            await self._call(self._backend.create_zone(_domain(domain), type, ttl, more))
-        )
+        name = _domain(domain)
+        job = self._backend.create_zone(name, type, ttl, more)
+        return self._zone(await self._make(job, f"zone {name}", name, choice=on_partial_failure))
 
     async def update_zone(
         self,
@@ -240,6 +244,8 @@ class DNSDriver(Driver[DNSBackend]):
         type: RecordType | str,
         data: str,
         extra: Mapping[str, Any] | None = None,
+        *,
+        on_partial_failure: OnPartialFailure | None = None,
         **options: Any,
     ) -> Record:
         """Make a record; others of the same name and type stay.
@@ -252,6 +258,7 @@ class DNSDriver(Driver[DNSBackend]):
             extra: ``ttl``, ``priority``, ``weight``, ``port``, and what only this provider has.
                 Keys that it does not know are passed over, so that another provider's records can
                 be copied.
+            on_partial_failure: ``"keep"`` or ``"rollback"``; None as the driver was told.
             options: Options of this provider, beginning with ``ex_``; `extra` may hold them too.
 
         Raises:
@@ -260,8 +267,11 @@ class DNSDriver(Driver[DNSBackend]):
         """
         kind = self._record_type(type)
         more = self._extra("create_record", extra, options)
+        below = _below(name)
+        job = self._backend.create_record(below, zone, kind, data, more)
+        what = f"record {kind} {below or '@'} in zone {zone.domain}"
         return self._record(
-            await self._call(self._backend.create_record(_below(name), zone, kind, data, more))
+            await self._make(job, what, below, zone, kind, data, choice=on_partial_failure)
         )
 
     async def update_record(

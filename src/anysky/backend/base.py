@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from anysky.account import Account
 from anysky.errors import UnsupportedOperationError
+from anysky.ledger import Effect, Ledger, current_ledger
 from anysky.runtime.base import Runtime
 from anysky.transport.base import Limits, Response, Transport
 from anysky.transport.retry import too_many
 from anysky.transport.signing import Signer
 
-__all__ = ["Backend", "Connection", "Option"]
+__all__ = ["Backend", "Connection", "Effect", "Option"]
 
 _CONTRACTS = "anysky.backend."
 
@@ -74,6 +76,11 @@ class Backend:
         rate: Requests a second that the provider allows, or None.
         hosts: Hosts besides the endpoint's to which credentials may go; subdomains count.
         driver_attributes: Names of class attributes that drivers have as well.
+        effects: Operations that make something, with what takes that back. A provider adds its
+            own operations to those of the contract.
+        marked: Those of them whose request carries `anysky.ledger.mark` as a tag, so that what
+            was made is found again when the answer is lost.
+        list_lag: Seconds after which the provider's lists show what was made before.
     """
 
     kind: ClassVar[str] = ""
@@ -81,6 +88,9 @@ class Backend:
     rate: ClassVar[float | None] = None
     hosts: ClassVar[tuple[str, ...]] = ()
     driver_attributes: ClassVar[tuple[str, ...]] = ()
+    effects: ClassVar[Mapping[str, Effect]] = {}
+    marked: ClassVar[frozenset[str]] = frozenset()
+    list_lag: float = 30.0
 
     def __init__(self, account: Account, connection: Connection) -> None:
         self.account = account
@@ -114,6 +124,41 @@ class Backend:
     def secrets(self) -> list[str]:
         """Return the values that no error may show: those of the account, and fetched ones."""
         return self.account.secrets()
+
+    def ledger(self, operation: str) -> AbstractAsyncContextManager[Ledger]:
+        """Return the ledger of the running call, for an operation that makes several things.
+
+        Outside of a call it is a new one, and keeps what was made.
+
+        Args:
+            operation: Name of the operation.
+        """
+        running = current_ledger()
+        if running is not None and running.backend is self:
+            return nullcontext(running)
+        return Ledger(self, operation)
+
+    async def _find_created(
+        self,
+        operation: str,
+        mark: str,
+        named: Sequence[Any] | None,
+    ) -> list[Any] | None:
+        """Look for what a request made whose answer was lost.
+
+        Args:
+            operation: The operation.
+            mark: The mark that the request carried.
+            named: What the thing is known by, if there was no such thing before.
+
+        Returns:
+            What was found, or None if what is found cannot be known to be ours.
+        """
+        effect = self.effects.get(operation)
+        if effect is None or not effect.named or named is None:
+            return None
+        found: list[Any] = await getattr(self, effect.named)(*named)
+        return found
 
     @classmethod
     def supports(cls, operation: str) -> bool:

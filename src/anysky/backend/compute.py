@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, ClassVar
 
+from anysky.errors import NotFoundError
+from anysky.ledger import MARK_TAG
+from anysky.matching import matches
 from anysky.model.compute import (
     Filter,
     FloatingIP,
@@ -15,6 +18,7 @@ from anysky.model.compute import (
     NodeLocation,
     NodeSize,
     NodeSpec,
+    NodeState,
     SecurityGroup,
     SecurityGroupRule,
     StorageVolume,
@@ -23,10 +27,13 @@ from anysky.model.compute import (
     VolumeSpec,
 )
 from anysky.paging import Page
+from anysky.waiting import all_pages
 
-from .base import Backend
+from .base import Backend, Effect
 
 __all__ = ["ComputeBackend"]
+
+_List = Callable[[str | None, Filter], Coroutine[Any, Any, Page[Any]]]
 
 
 class ComputeBackend(Backend):
@@ -42,6 +49,22 @@ class ComputeBackend(Backend):
     driver_attributes = ("features",)
 
     features: ClassVar[dict[str, list[str]]] = {"create_node": []}
+    effects: ClassVar[Mapping[str, Effect]] = {
+        "create_node": Effect("destroy_node"),
+        "create_image": Effect("delete_image", named="_images_named"),
+        "copy_image": Effect("delete_image", named="_images_named"),
+        "create_volume": Effect("destroy_volume"),
+        "attach_volume": Effect("detach_volume", blind=True),
+        "create_volume_snapshot": Effect("destroy_volume_snapshot"),
+        "create_key_pair": Effect("delete_key_pair", named="_key_pairs_named"),
+        "import_key_pair": Effect("delete_key_pair", named="_key_pairs_named"),
+        "create_network": Effect("delete_network"),
+        "create_subnet": Effect("delete_subnet"),
+        "create_security_group": Effect("delete_security_group"),
+        "add_security_group_rule": Effect("remove_security_group_rule"),
+        "create_floating_ip": Effect("delete_floating_ip"),
+        "attach_floating_ip": Effect("detach_floating_ip", blind=True),
+    }
 
     async def list_nodes(self, cursor: str | None, filter: Filter) -> Page[Node]:
         """Return a page of nodes; those that the provider still lists as gone are included."""
@@ -275,3 +298,56 @@ class ComputeBackend(Backend):
     async def detach_floating_ip(self, address: FloatingIP) -> None:
         """Take a public address from its node."""
         raise self._unsupported("detach_floating_ip")
+
+    async def _find_created(
+        self, operation: str, mark: str, named: Sequence[Any] | None
+    ) -> list[Any] | None:
+        if operation not in self.marked:
+            return await super()._find_created(operation, mark, named)
+        wanted = Filter(tags={MARK_TAG: mark})
+        listed = self._lists()[operation]
+        found = await all_pages(lambda cursor: listed(cursor, wanted), self.connection.limits)
+        return [thing for thing in found if _has_mark(thing, wanted) and not _is_gone(thing)]
+
+    def _lists(self) -> Mapping[str, _List]:
+        """Return what lists the things that each operation makes, for those that carry a mark."""
+        return {
+            "create_node": self.list_nodes,
+            "create_image": self._list_images_marked,
+            "copy_image": self._list_images_marked,
+            "create_volume": self.list_volumes,
+            "create_volume_snapshot": self.list_snapshots,
+            "create_network": self.list_networks,
+            "create_subnet": self._list_subnets_marked,
+            "create_security_group": self.list_security_groups,
+            "create_floating_ip": self.list_floating_ips,
+        }
+
+    async def _list_images_marked(self, cursor: str | None, filter: Filter) -> Page[NodeImage]:
+        return await self.list_images(cursor, None, filter)
+
+    async def _list_subnets_marked(self, cursor: str | None, filter: Filter) -> Page[Subnet]:
+        return await self.list_subnets(cursor, None, filter)
+
+    async def _images_named(self, name: str) -> list[NodeImage]:
+        wanted = Filter(name=name)
+        found = await all_pages(
+            lambda cursor: self.list_images(cursor, None, wanted), self.connection.limits
+        )
+        return [image for image in found if image.name == name]
+
+    async def _key_pairs_named(self, name: str) -> list[KeyPair]:
+        try:
+            return [await self.get_key_pair(name)]
+        except NotFoundError:
+            return []
+
+
+def _has_mark(thing: Any, wanted: Filter) -> bool:
+    """Whether a thing has a mark; images have no tags in the model, so their list must filter."""
+    return isinstance(thing, NodeImage) or matches(thing, wanted)
+
+
+def _is_gone(thing: Any) -> bool:
+    """Whether a thing is only listed as one that was there."""
+    return getattr(thing, "state", None) is NodeState.TERMINATED

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 from anysky.model.dns import Record, RecordType, Zone
 from anysky.paging import Page
+from anysky.waiting import all_pages
 
-from .base import Backend
+from .base import Backend, Effect
 
 __all__ = ["DNSBackend"]
 
@@ -30,6 +31,10 @@ class DNSBackend(Backend):
 
     driver_attributes = ("RECORD_TYPE_MAP",)
     RECORD_TYPE_MAP: ClassVar[Mapping[RecordType, str]] = {}
+    effects: ClassVar[Mapping[str, Effect]] = {
+        "create_zone": Effect("delete_zone", named="_zones_named"),
+        "create_record": Effect("delete_record", named="_records_like"),
+    }
 
     async def list_zones(self, cursor: str | None) -> Page[Zone]:
         """Return a page of zones."""
@@ -127,3 +132,23 @@ class DNSBackend(Backend):
             RecordDoesNotExistError: There is no such record.
         """
         raise self._unsupported("delete_record")
+
+    async def _zones_named(self, domain: str) -> list[Zone]:
+        zones = await all_pages(self.list_zones, self.connection.limits)
+        return [zone for zone in zones if zone.domain == domain]
+
+    async def _records_like(
+        self, name: str | None, zone: Zone, type: RecordType, data: str
+    ) -> list[Record]:
+        records = await all_pages(
+            lambda cursor: self.list_records(zone, cursor), self.connection.limits
+        )
+        wanted = (name or "", type, _comparable(data))
+        return [
+            one for one in records if (one.name or "", one.type, _comparable(one.data)) == wanted
+        ]
+
+
+def _comparable(data: str) -> str:
+    """Return a record's value so that two ways to write the name of a host are equal."""
+    return data.rstrip(".").lower()

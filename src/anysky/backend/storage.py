@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from anysky.errors import NotFoundError
 from anysky.model.storage import Container, Object, ObjectSpec
 from anysky.paging import Page
 from anysky.transport.base import Body, ByteStream
 
-from .base import Backend
+from .base import Backend, Effect
 
 __all__ = ["StorageBackend"]
 
@@ -26,6 +27,11 @@ class StorageBackend(Backend):
 
     hash_type: ClassVar[str] = "md5"
     supports_chunked_encoding: ClassVar[bool] = False
+    effects: ClassVar[Mapping[str, Effect]] = {
+        "create_container": Effect("delete_container", named="_containers_named"),
+        "upload_object": Effect("delete_object", named="_objects_named", replaces=True),
+        "copy_object": Effect("delete_object", named="_objects_named", replaces=True),
+    }
 
     async def list_containers(self, cursor: str | None) -> Page[Container]:
         """Return a page of the account's containers."""
@@ -120,3 +126,15 @@ class StorageBackend(Backend):
     async def enable_object_cdn(self, obj: Object) -> None:
         """Let anybody read an object."""
         raise self._unsupported("enable_object_cdn")
+
+    async def _containers_named(self, name: str) -> list[Container]:
+        try:
+            return [await self.get_container(name)]
+        except NotFoundError:
+            return []
+
+    async def _objects_named(self, container: Container, name: str) -> list[Object]:
+        try:
+            return [await self.get_object(container.name, name)]
+        except NotFoundError:
+            return []

@@ -8,9 +8,11 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar, cast, dataclass_transform
 
-__all__ = ["State", "field_slots", "lazy_extra", "model"]
+__all__ = ["State", "field_slots", "lazy_extra", "model", "unbound"]
 
 T = TypeVar("T")
+
+_MODELS = "anysky.model."
 
 
 class State(StrEnum):
@@ -109,3 +111,14 @@ def field_slots(
     found = [getattr(cls, field.name) for field in _fields(cls)]
     slots = [one.slot if isinstance(one, _LazyField) else one for one in found]
     return tuple((slot.__get__, slot.__set__) for slot in slots)
+
+
+def unbound(thing: T) -> T:
+    """Return a model without the driver that it is bound to; anything else as it is."""
+    if getattr(thing, "driver", None) is None:
+        return thing
+    plain: Any = next(cls for cls in type(thing).__mro__ if cls.__module__.startswith(_MODELS))
+    made: T = object.__new__(plain)
+    for (read, _), (_, write) in zip(field_slots(type(thing)), field_slots(plain), strict=True):
+        write(made, unbound(read(thing)))
+    return made

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
+
+from anysky.interruption import PATIENCE, Interruption
 
 from .common import CommonRuntime, check_sleep, read_file, run_process
 
@@ -15,6 +17,8 @@ T = TypeVar("T")
 
 class AsyncioRuntime(CommonRuntime):
     """Everything waits on the running event loop."""
+
+    is_blocking: ClassVar[bool] = False
 
     async def sleep(self, seconds: float) -> None:
         """Wait; see `Runtime.sleep`."""
@@ -57,6 +61,24 @@ class AsyncioRuntime(CommonRuntime):
             if not task.done():
                 await asyncio.wait([task])
             raise
+
+    async def to_end(self, job: Coroutine[Any, Any, T], interruption: Interruption) -> T:
+        """Run a job to its end as a task; see `Runtime.to_end`."""
+        task = asyncio.ensure_future(job)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError as cancelled:
+            try:
+                done, _ = await asyncio.wait([task], timeout=PATIENCE)
+            except asyncio.CancelledError:
+                done = set()
+            if not done:
+                task.cancel()
+                await asyncio.wait([task], timeout=1.0)
+            if task.cancelled() or not task.done():
+                raise cancelled from None
+            interruption.pending = cancelled
+            return task.result()
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         """Run a function that blocks, in a thread."""

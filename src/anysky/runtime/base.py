@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from anysky.interruption import Interruption
 
 __all__ = ["Runtime"]
 
@@ -12,7 +14,13 @@ T = TypeVar("T")
 
 
 class Runtime(Protocol):
-    """Clocks, sleep, files, processes, locks, several jobs at once."""
+    """Clocks, sleep, files, processes, locks, several jobs at once.
+
+    Attributes:
+        is_blocking: Whether nothing that it offers ever suspends, so that `anysky.run.run` works.
+    """
+
+    is_blocking: ClassVar[bool]
 
     @property
     def environ(self) -> Mapping[str, str]:
@@ -45,6 +53,17 @@ class Runtime(Protocol):
 
     async def finish(self, job: Coroutine[Any, Any, T]) -> T:
         """Run a job to its end even if the caller is cancelled meanwhile."""
+        ...
+
+    async def to_end(self, job: Coroutine[Any, Any, T], interruption: Interruption) -> T:
+        """Run a job to its end, and keep a cancellation or Ctrl-C of the caller until later.
+
+        A second one goes through at once, and so does the first after `PATIENCE` seconds.
+
+        Args:
+            job: What to run.
+            interruption: Where to keep it.
+        """
         ...
 
     async def in_thread(self, function: Callable[[], T]) -> T:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextvars
+import signal
+import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from types import TracebackType
-from typing import Any, TypeVar
+from types import FrameType, TracebackType
+from typing import Any, ClassVar, TypeVar
 
+from anysky.interruption import Interruption, current
 from anysky.run import run
 from anysky.runtime.locks import ForkLock
 
@@ -16,6 +19,8 @@ from .common import CommonRuntime, check_sleep, read_file, run_process
 __all__ = ["BlockingRuntime"]
 
 T = TypeVar("T")
+
+_Handler = Callable[[int, FrameType | None], Any]
 
 
 class _Lock:
@@ -38,6 +43,8 @@ class _Lock:
 
 class BlockingRuntime(CommonRuntime):
     """Nothing that it offers ever suspends."""
+
+    is_blocking: ClassVar[bool] = True
 
     async def sleep(self, seconds: float) -> None:
         """Wait; see `Runtime.sleep`."""
@@ -67,6 +74,19 @@ class BlockingRuntime(CommonRuntime):
         """Run a job; nothing can cancel it here."""
         return await job
 
+    async def to_end(self, job: Coroutine[Any, Any, T], interruption: Interruption) -> T:
+        """Run a job; only the main thread can be interrupted, by SIGINT; see `Runtime.to_end`."""
+        handler = signal.getsignal(signal.SIGINT)
+        if threading.current_thread() is not threading.main_thread() or not callable(handler):
+            return await job
+        signal.signal(signal.SIGINT, _later(handler, interruption))
+        token = current.set(None)  # a wait within the job shall not end it
+        try:
+            return await job
+        finally:
+            current.reset(token)
+            signal.signal(signal.SIGINT, handler)
+
     async def in_thread(self, function: Callable[[], T]) -> T:
         """Run a function in this very thread: blocking it is what is wanted."""
         return function()
@@ -82,6 +102,19 @@ class BlockingRuntime(CommonRuntime):
     async def run_process(self, argv: Sequence[str], timeout: float = 60.0) -> bytes:
         """Run a program; see `Runtime.run_process`."""
         return run_process(argv, timeout)
+
+
+def _later(handler: _Handler, interruption: Interruption) -> _Handler:
+    """Make a handler that keeps what another raises; for the second signal, that other one."""
+
+    def keep(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, handler)
+        try:
+            handler(number, frame)
+        except BaseException as error:  # noqa: BLE001 - it is raised later
+            interruption.pending = error
+
+    return keep
 
 
 def _one_by_one(jobs: Sequence[Coroutine[Any, Any, T]]) -> list[T]:

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 
-from anysky import deadlines
+from anysky import deadlines, interruption
 from anysky.errors import DeadlineExceededError
 from anysky.secret import HiddenMapping
 
@@ -31,7 +31,8 @@ class CommonRuntime:
 
 
 def check_sleep(seconds: float) -> None:
-    """Refuse a wait that would outlast the call's deadline."""
+    """Refuse a wait that would outlast the call's deadline, or of a call that was interrupted."""
+    interruption.check()
     left = deadlines.remaining()
     if left is not None and seconds > left:
         raise DeadlineExceededError(

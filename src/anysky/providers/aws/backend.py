@@ -26,6 +26,9 @@ _HEAD = 2048
 class AWSBackend(Backend):
     """What is the same for every service."""
 
+    # New things are listed within a second, mostly: https://github.com/skypilot-org/skypilot/pull/4443
+    list_lag = 5.0
+
     @classmethod
     def throttled(cls, response: Response) -> bool:
         """Whether AWS refused a request for want of time: it says so by code, not by status.

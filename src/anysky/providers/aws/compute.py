@@ -97,6 +97,19 @@ class EC2(EC2Launch, EC2Firewalls, EC2Images, EC2Volumes):
     """Amazon EC2: instances and what belongs to them."""
 
     features: ClassVar[dict[str, list[str]]] = {"create_node": ["ssh_key"]}
+    marked = frozenset(
+        {
+            "copy_image",
+            "create_floating_ip",
+            "create_image",
+            "create_network",
+            "create_node",
+            "create_security_group",
+            "create_subnet",
+            "create_volume",
+            "create_volume_snapshot",
+        }
+    )
     options: ClassVar[Mapping[str, tuple[Option, ...]]] = {
         "list_nodes": (
             Option("ex_node_ids", "list[str]", "only these; one that does not exist is an error"),

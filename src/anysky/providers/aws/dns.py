@@ -17,11 +17,11 @@ from anysky.errors import (
     ZoneAlreadyExistsError,
     ZoneDoesNotExistError,
 )
+from anysky.ledger import mark
 from anysky.model.dns import Record, RecordType, Zone
 from anysky.paging import Page
 from anysky.transport.base import encode_query
 from anysky.waiting import all_pages
-from anysky.wire.tokens import fresh_token
 
 from .dns_answers import (
     CommentedZone,
@@ -121,7 +121,7 @@ class Route53(Route53Editing):
         ``ex_vpc_id`` and ``ex_vpc_region`` is private.
         """
         _check_zone(type, ttl)
-        reference = fresh_token()
+        reference = mark()
         content = _zone_request(domain, reference, extra)
         try:
             answer = await self._post(

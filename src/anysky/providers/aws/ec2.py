@@ -23,6 +23,7 @@ from anysky.errors import (
     QuotaExceededError,
     RateLimitedError,
 )
+from anysky.ledger import mark_tag
 from anysky.model.base import lazy_extra
 from anysky.providers.aws.api import (
     DOMAINS,
@@ -309,8 +310,11 @@ def tags_of(name: str | None, tags: Mapping[str, str]) -> list[dict[str, str]]:
 def tag_specification(
     name: str | None, tags: Mapping[str, str], *kinds: str
 ) -> list[dict[str, Any]] | None:
-    """Make the parameter ``TagSpecification``, for things of one or several kinds."""
-    tagged = tags_of(name, tags)
+    """Make the parameter ``TagSpecification``, for things of one or several kinds.
+
+    The mark of the running step is among the tags.
+    """
+    tagged = tags_of(name, {**tags, **mark_tag()})
     return [{"ResourceType": kind, "Tag": tagged} for kind in kinds] if tagged else None
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from anysky.errors import NotFoundError
+from anysky.ledger import mark
 from anysky.model.compute import Filter, Node, NodeImage, NodeLocation
 from anysky.paging import Page
 from anysky.wire import xml
-from anysky.wire.tokens import fresh_token
 
 from .ec2 import EC2Backend, Tagged, extra_of, filters, tag_specification
 
@@ -102,7 +102,7 @@ class EC2Images(EC2Backend):
             "SourceImageId": image.id,
             "Name": name,
             "Description": description,
-            "ClientToken": fresh_token(),
+            "ClientToken": mark(),
             "TagSpecification": tag_specification(name, {}, "image"),
         }
         answer = await self.ask("CopyImage", parameters)

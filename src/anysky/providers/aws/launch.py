@@ -15,8 +15,8 @@ from anysky.errors import (
     MalformedResponseError,
     PartialFailureError,
 )
+from anysky.ledger import mark
 from anysky.model.compute import KeyPair, Node, NodeAuthPassword, NodeAuthSSHKey, NodeSpec
-from anysky.wire.tokens import fresh_token
 
 from .ec2 import id_of, tag_specification
 from .instances import Launched, node_of
@@ -124,7 +124,7 @@ def _parameters(spec: NodeSpec, subnet: str | None, key_name: str | None) -> dic
             "terminate" if options.get("ex_terminate_on_shutdown") else None
         ),
         "InstanceMarketOptions": _market(options),
-        "ClientToken": options.get("ex_clienttoken") or fresh_token(),
+        "ClientToken": options.get("ex_clienttoken") or mark(),
         "TagSpecification": tag_specification(spec.name, tags, "instance", "volume"),
         **_connection(spec, subnet),
     }

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from anysky.errors import ConflictError, NotFoundError
+from anysky.ledger import mark
 from anysky.model.compute import (
     Filter,
     Node,
@@ -22,7 +23,6 @@ from anysky.model.compute import (
 )
 from anysky.paging import Page
 from anysky.wire import xml
-from anysky.wire.tokens import fresh_token
 
 from .ec2 import (
     EC2Backend,
@@ -144,7 +144,7 @@ class EC2Volumes(EC2Backend):
             "Encrypted": options.get("ex_encrypted"),
             "KmsKeyId": options.get("ex_kms_key_id"),
             "Throughput": options.get("ex_throughput"),
-            "ClientToken": fresh_token(),
+            "ClientToken": mark(),
             "TagSpecification": tag_specification(spec.name, spec.tags, "volume"),
         }
         return _volume(await self._call("CreateVolume", parameters, _CreatedVolume))

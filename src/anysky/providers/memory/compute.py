@@ -22,6 +22,17 @@ class MemoryCompute(Firewalls, Volumes, Images, Keys):
     """Nodes in memory and what belongs to them."""
 
     features: ClassVar[dict[str, list[str]]] = {"create_node": ["ssh_key", "password"]}
+    marked = frozenset(
+        {
+            "create_floating_ip",
+            "create_network",
+            "create_node",
+            "create_security_group",
+            "create_subnet",
+            "create_volume",
+            "create_volume_snapshot",
+        }
+    )
 
     async def list_nodes(self, cursor: str | None, filter: Filter) -> Page[Node]:
         """Return a page of the nodes that match, which counts as a look at each."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from anysky.errors import InvalidRequestError
+from anysky.ledger import mark_tag
 from anysky.matching import matches
 from anysky.model.compute import Filter
 
@@ -46,7 +47,7 @@ def check_name(name: str, what: str) -> None:
 
 
 def check_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """Return tags as a dict of their own.
+    """Return tags as a dict of their own, with the mark of the running step.
 
     Raises:
         InvalidRequestError: They are too many, too long, or no texts.
@@ -59,7 +60,7 @@ def check_tags(tags: Mapping[str, str]) -> dict[str, str]:
                 f"a tag has a key of 1 to {_LONGEST_KEY} characters and a value of up to "
                 f"{_LONGEST_VALUE}, not {key[:80]!r}: {value[:80]!r}"
             )
-    return dict(tags)
+    return {**tags, **mark_tag()}
 
 
 def network_of(cidr: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:

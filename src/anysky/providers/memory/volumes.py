@@ -207,5 +207,6 @@ class Volumes(Machines):
             self._state.date,
             VolumeSnapshotState.AVAILABLE,
             name or id,
+            check_tags({}),
         )
         return self._state.snapshots.add(id, snapshot)
