@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from anysky import get_driver
+from anysky import DriverType, get_driver
+from anysky.model.loadbalancer import Algorithm, Member
 from anysky.providers.memory import Cloud
-from anysky.testing import ComputeSetup, DNSSetup, StorageSetup, cases
+from anysky.testing import ComputeSetup, DNSSetup, LoadBalancerSetup, StorageSetup, cases
 
 KEY, SECRET = "canary-key-5f0c8e", "canary/secret+key=5f0c8e"
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{:043x}"
@@ -80,6 +81,26 @@ class Shared:
         for number in range(there, there + count):
             zone.create_record(f"name-{number}", "A", "192.0.2.1")
 
+    def list_balancers(self, count):
+        driver = self.driver("loadbalancer")
+        there = len(driver.list_balancers())
+        for number in range(there, there + count):
+            driver.create_balancer(f"balancer-{number}", 80, "http", None, [])
+        driver.list_balancers()  # after one look they run
+
+    def balancer_list_members(self, count):
+        driver = self.driver("loadbalancer")
+        balancer = next(driver.iterate_balancers(), None)
+        if balancer is None:
+            balancer = driver.create_balancer("pages", 80, "http", None, [])
+        there = len(balancer.list_members())
+        for number in range(there, there + count):
+            balancer.attach_member(Member(None, f"10.66.2.{number}", 80))
+
+    def node(self):
+        driver = self.driver("compute")
+        return driver.create_node("member", driver.list_sizes()[0], driver.list_images()[0])
+
 
 @pytest.fixture
 def shared():
@@ -111,7 +132,26 @@ def test_dns(case, shared):
     case.run(DNSSetup(shared.settings, reset=shared.reset, fill=shared.fill, records=VALUES))
 
 
-def test_everything_is_tried_but_what_the_cloud_cannot():
-    names = {case.name for kind in ("compute", "storage", "dns") for case in cases(kind, "memory")}
+@suite("loadbalancer", "list_balancers", "balancer_list_members")
+def test_loadbalancer(case, shared):
+    case.run(
+        LoadBalancerSetup(
+            shared.settings,
+            algorithm=Algorithm.LEAST_CONNECTIONS,
+            other_protocol="tcp",
+            node=shared.node,
+            reset=shared.reset,
+            fill=shared.fill,
+        )
+    )
 
-    assert {"floating_ip_is_attached", "objects_are_copied", "each_type"} <= names
+
+def test_everything_is_tried_but_what_the_cloud_cannot():
+    names = {case.name for kind in DriverType for case in cases(kind, "memory")}
+
+    assert {
+        "floating_ip_is_attached",
+        "objects_are_copied",
+        "each_type",
+        "a_node_is_a_member",
+    } <= names

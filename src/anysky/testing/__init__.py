@@ -14,7 +14,16 @@ and no secret may show in what is returned, raised or logged. pytest is not need
 """
 
 from .case import Case, cases
-from .setup import ComputeSetup, DNSSetup, Setup, StorageSetup
+from .setup import ComputeSetup, DNSSetup, LoadBalancerSetup, Setup, StorageSetup
 from .trial import Trial
 
-__all__ = ["Case", "ComputeSetup", "DNSSetup", "Setup", "StorageSetup", "Trial", "cases"]
+__all__ = [
+    "Case",
+    "ComputeSetup",
+    "DNSSetup",
+    "LoadBalancerSetup",
+    "Setup",
+    "StorageSetup",
+    "Trial",
+    "cases",
+]

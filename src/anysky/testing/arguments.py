@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from anysky.model.compute import NodeState, SecurityGroupRule
+from anysky.model.compute import Node, NodeState, SecurityGroupRule
 
 from .trial import Trial
 
@@ -16,7 +16,7 @@ __all__ = ["arguments_for"]
 _TEXT = "anysky-no-such-thing"
 
 _MODELS: Mapping[str, Callable[[Any, Any], Any]] = {
-    "node": lambda m, d: m.Node("0", _TEXT, NodeState.UNKNOWN, [], [], d),
+    "node": lambda _m, _d: Node("0", _TEXT, NodeState.UNKNOWN, [], []),
     "nodes": lambda m, d: [m.Node("0", _TEXT, NodeState.UNKNOWN, [], [], d)],
     "size": lambda m, d: m.NodeSize("0", _TEXT, 0, 0, None, None, d),
     "image": lambda m, d: m.NodeImage("0", _TEXT, d),
@@ -39,6 +39,12 @@ _MODELS: Mapping[str, Callable[[Any, Any], Any]] = {
     "data": lambda _m, _d: "192.0.2.1",
     "file_path": lambda _m, _d: os.devnull,
     "key_file_path": lambda _m, _d: os.devnull,
+    "balancer": lambda m, d: m.LoadBalancer("0", _TEXT, m.State.UNKNOWN, "", None, d),
+    "member": lambda m, _d: m.Member(None, "192.0.2.1", 80),
+    "members": lambda _m, _d: (),
+    "port": lambda _m, _d: 80,
+    "protocol": lambda _m, d: next(iter(d.list_protocols()), "tcp"),
+    "algorithm": lambda _m, _d: None,
 }
 
 

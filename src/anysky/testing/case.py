@@ -23,7 +23,7 @@ Script = Callable[[Trial], Coroutine[Any, Any, None]]
 
 _MODULES = {
     kind: (f"anysky.testing.{kind}", "anysky.testing.general")
-    for kind in ("compute", "storage", "dns")
+    for kind in ("compute", "storage", "dns", "loadbalancer")
 }
 _CHANGING = re.compile(r"[A-Za-z0-9_-]*\d[A-Za-z0-9_-]*")
 _SHORTEST = 6
@@ -101,7 +101,7 @@ def cases(
     """Return the cases that a provider must pass: those whose operations it all supports.
 
     Args:
-        kind: ``"compute"``, ``"storage"`` or ``"dns"``.
+        kind: ``"compute"``, ``"storage"``, ``"dns"`` or ``"loadbalancer"``.
         provider: Name of the provider.
         pages: Lists to try at the borders of their pages, with how many items a page holds; see
             `Setup.fill`.

@@ -17,8 +17,8 @@ from .trial import Trial, check, equal, finished
 __all__: list[str] = []
 
 _OPTION = "ex_no_such_option"
-_PORTABLE = ("NodeDriver", "StorageDriver", "DNSDriver")
-_NOT_SENT = ("list_record_types",)
+_PORTABLE = ("NodeDriver", "StorageDriver", "DNSDriver", "LoadBalancerDriver")
+_NOT_SENT = ("list_record_types", "list_protocols", "list_supported_algorithms")
 _CATALOGUE = ("list_sizes", "list_locations", "list_images")
 
 

@@ -12,7 +12,11 @@ from .trial import Trial, check, equal, finished
 
 __all__ = ["complete_at_page_borders", "list_of", "refuses_foreign_links"]
 
-_OUTER = {"list_records": "list_zones", "list_container_objects": "list_containers"}
+_OUTER = {
+    "list_records": "list_zones",
+    "list_container_objects": "list_containers",
+    "balancer_list_members": "list_balancers",
+}
 _ELSEWHERE = "http://elsewhere.invalid/v2/page?page=2"
 
 
@@ -24,7 +28,7 @@ def list_of(
 
 
 async def _place(trial: Trial, operation: str) -> list[Any]:
-    """Return the first zone or container there is, for lists of what is in one."""
+    """Return the first zone, container or balancer there is, for lists of what is in one."""
     outer = _OUTER.get(operation)
     return [] if outer is None else (await finished(list_of(trial, outer)))[:1]
 

@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["ComputeSetup", "DNSSetup", "Setup", "StorageSetup"]
+from anysky.model.compute import Node
+from anysky.model.loadbalancer import Algorithm, Member
+
+__all__ = ["ComputeSetup", "DNSSetup", "LoadBalancerSetup", "Setup", "StorageSetup"]
 
 
 @dataclass(frozen=True)
@@ -20,8 +23,9 @@ class Setup:
         interval: Seconds between two looks at something that takes time.
         patience: Seconds after which waiting is given up.
         fill: Makes so many more of what an operation lists, for the cases of page borders:
-            ``fill("list_nodes", 200)``. Called with 0 first, to make the zone or container that
-            records or objects are listed in. Needed with ``cases(…, pages=…)``, like `reset`.
+            ``fill("list_nodes", 200)``. Called with 0 first, to make the zone, container or
+            balancer that records, objects or members are listed in. Needed with
+            ``cases(…, pages=…)``, like `reset`.
         link: Lets the server's next answer to a list be a page that links to a URL:
             ``link("list_nodes", "http://…")``. Needed with ``cases(…, links=…)``.
     """
@@ -89,3 +93,35 @@ class DNSSetup(Setup):
     records: Mapping[str, tuple[str, Mapping[str, Any]]] = field(
         default_factory=dict[str, tuple[str, Mapping[str, Any]]]
     )
+
+
+def _two_addresses() -> tuple[Member, Member]:
+    return Member(None, "10.66.1.4", 8080), Member(None, "10.66.1.5", 8080)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadBalancerSetup(Setup):
+    """What the cases of load balancers may make.
+
+    Attributes:
+        protocol: What balancers speak.
+        port: Port that they listen on; the next one must be free as well.
+        algorithm: How they choose; None for the provider's default.
+        other_protocol: What a balancer speaks after it was changed; None tries no such change.
+        location: Id of the region, or None for the driver's own.
+        options: Further arguments of `create_balancer`.
+        has_tags: Whether the provider's balancers have tags.
+        members: Returns two different things that balancers may send connections to; it makes
+            them first if need be, as `reset` may have emptied the server. By default addresses.
+        node: Returns a node that may be a member, made likewise; None tries none.
+    """
+
+    protocol: str = "http"
+    port: int = 8080
+    algorithm: Algorithm | None = None
+    other_protocol: str | None = None
+    location: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    has_tags: bool = True
+    members: Callable[[], tuple[Member, Member]] = _two_addresses
+    node: Callable[[], Node] | None = None

@@ -21,7 +21,7 @@ __all__ = ["Trial", "check", "equal", "finished", "forms_of", "only"]
 
 API = Literal["blocking", "asyncio"]
 
-_PARTS = ("size", "image", "container", "zone")
+_PARTS = ("size", "image", "container", "zone", "balancer")
 
 
 def check(condition: object, what: str) -> None:
