@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 import pytest
 
 import anysky
-from anysky import compute, dns, errors, storage
+from anysky import compute, dns, errors, loadbalancer, storage
 from anysky.compute import NodeState, Provider, StorageVolumeState, VolumeSnapshotState
 from anysky.dns import RecordType
 
-MODULES = ["compute", "storage", "dns", "drivers", "driver"]
+MODULES = ["compute", "storage", "dns", "loadbalancer", "drivers", "driver"]
 
 # What is called alike but written otherwise in the two APIs.
 SPELLINGS = (
@@ -142,6 +142,26 @@ delete_on_failure=True)
         export_to_bind_zone_file(file_path)
     """,
     dns.Record: "update(name=None, type=None, data=None, extra=None) delete()",
+    loadbalancer.LoadBalancerDriver: """
+        list_protocols()
+        list_balancers()
+        create_balancer(name, port, protocol, algorithm, members)
+        destroy_balancer(balancer)
+        get_balancer(balancer_id)
+        update_balancer(balancer)
+        balancer_attach_compute_node(balancer, node)
+        balancer_attach_member(balancer, member)
+        balancer_detach_member(balancer, member)
+        balancer_list_members(balancer)
+        list_supported_algorithms()
+    """,
+    loadbalancer.LoadBalancer: """
+        attach_compute_node(node)
+        attach_member(member)
+        detach_member(member)
+        list_members()
+        destroy()
+    """,
 }
 CALL = re.compile(r"(\w+)\((.*?)\)")
 STANDARD_METHODS = [
@@ -150,6 +170,12 @@ STANDARD_METHODS = [
     for name, arguments in CALL.findall(text)
 ]
 
+SERVICES = [
+    compute.NodeDriver,
+    storage.StorageDriver,
+    dns.DNSDriver,
+    loadbalancer.LoadBalancerDriver,
+]
 DRIVER_ARGUMENTS = "key secret secure host port api_version region"
 
 # Constructors of models; `driver` where Libcloud has it, `extra` and others after it.
@@ -169,6 +195,8 @@ CONSTRUCTORS = {
     storage.Object: "name, size, hash, extra, meta_data, container, driver",
     dns.Zone: "id, domain, type, ttl, driver, extra=None",
     dns.Record: "id, name, type, data, zone, driver, ttl=None, extra=None",
+    loadbalancer.LoadBalancer: "id, name, state, ip, port, driver, extra=None",
+    loadbalancer.Member: "id, ip, port, balancer=None, extra=None",
 }
 
 ENUMS = {
@@ -178,6 +206,13 @@ ENUMS = {
     "migrating updating",
     VolumeSnapshotState: "available error creating deleting restoring unknown updating",
     compute.NodeImageMemberState: "accepted pending rejected",
+}
+NUMBERS = {
+    loadbalancer.Algorithm: "RANDOM ROUND_ROBIN LEAST_CONNECTIONS WEIGHTED_ROUND_ROBIN "
+    "WEIGHTED_LEAST_CONNECTIONS SHORTEST_RESPONSE PERSISTENT_IP LEAST_CONNECTIONS_MEMBER "
+    "LEAST_CONNECTIONS_NODE OBSERVED_MEMBER OBSERVED_NODE PREDICTIVE_MEMBER PREDICTIVE_NODE",
+    loadbalancer.State: "RUNNING PENDING UNKNOWN ERROR DELETED",
+    loadbalancer.MemberCondition: "ENABLED DISABLED DRAINING",
 }
 
 # Errors that programs written for Libcloud catch, and what else must catch them.
@@ -286,7 +321,7 @@ def test_standard_methods_take_the_standard_arguments(cls, name, arguments):
     assert_begins_with(parameters, arguments)
 
 
-@pytest.mark.parametrize("service", [compute.NodeDriver, storage.StorageDriver, dns.DNSDriver])
+@pytest.mark.parametrize("service", SERVICES)
 def test_drivers_take_the_standard_arguments(service):
     parameters = list(inspect.signature(service).parameters.values())
 
@@ -322,6 +357,11 @@ def test_states_are_equal_to_their_strings(enum, values):
         assert getattr(enum, value.upper()) == value
         assert enum(value) is enum.fromstring(value)
         assert enum.tostring(enum(value)) == value.upper()
+
+
+@pytest.mark.parametrize(("enum", "names"), NUMBERS.items())
+def test_constants_of_load_balancers_are_numbers(enum, names):
+    assert {one.name: one for one in enum} == {name: n for n, name in enumerate(names.split())}
 
 
 def test_architectures_are_numbers():

@@ -46,6 +46,7 @@ def test_providers_prints_one_table_for_each_service() -> None:
         "compute",
         "storage",
         "dns",
+        "loadbalancer",
     ]
     row = next(line for line in lines if line.startswith("create_subnet"))
     assert row.split() == ["create_subnet", "-", "yes", "yes"]
@@ -62,7 +63,7 @@ def test_unknown_service_is_wrong_usage() -> None:
     result = CliRunner().invoke(main, ["providers", "--service", "coffee"])
 
     assert result.exit_code == 2
-    assert "'coffee' is not one of 'compute', 'storage', 'dns'" in result.output
+    assert "'coffee' is not one of 'compute', 'storage', 'dns', 'loadbalancer'" in result.output
 
 
 def test_table_aligns_columns_and_shows_control_characters() -> None:

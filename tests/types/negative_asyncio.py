@@ -2,6 +2,7 @@
 
 from anysky.aio.compute import NodeDriver, NodeImage, NodeSize
 from anysky.aio.dns import DNSDriver
+from anysky.aio.loadbalancer import LoadBalancerDriver
 from anysky.aio.storage import StorageDriver
 from anysky.backend.compute import ComputeBackend
 
@@ -42,3 +43,11 @@ async def dns(driver: DNSDriver) -> None:
     zone = await driver.get_zone("id")
     await zone.create_record("www", 1, "192.0.2.1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await zone.delete(True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+async def loadbalancer(driver: LoadBalancerDriver) -> None:
+    balancer = await driver.get_balancer("id")
+    await driver.create_balancer("web", "80", "http", None, [])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await driver.create_balancer("web", 80, "http")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await balancer.update("other")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await balancer.attach_member("10.0.0.4")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -3,6 +3,7 @@
 from anysky.backend.compute import ComputeBackend
 from anysky.compute import NodeDriver, NodeImage, NodeSize
 from anysky.dns import DNSDriver
+from anysky.loadbalancer import LoadBalancerDriver
 from anysky.storage import StorageDriver
 
 
@@ -43,3 +44,11 @@ def dns(driver: DNSDriver) -> None:
     zone = driver.get_zone("id")
     zone.create_record("www", 1, "192.0.2.1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     zone.delete(True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+def loadbalancer(driver: LoadBalancerDriver) -> None:
+    balancer = driver.get_balancer("id")
+    driver.create_balancer("web", "80", "http", None, [])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    driver.create_balancer("web", 80, "http")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    balancer.update("other")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    balancer.attach_member("10.0.0.4")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -24,6 +24,14 @@ from anysky.aio.compute import (
 )
 from anysky.aio.dns import DNSDriver, Record, RecordType, Zone
 from anysky.aio.dns import get_driver as get_dns_driver
+from anysky.aio.loadbalancer import (
+    Algorithm,
+    LoadBalancer,
+    LoadBalancerDriver,
+    Member,
+    State,
+)
+from anysky.aio.loadbalancer import get_driver as get_loadbalancer_driver
 from anysky.aio.storage import Container, Object, StorageDriver
 from anysky.aio.storage import get_driver as get_storage_driver
 from anysky.backend.compute import ComputeBackend
@@ -41,6 +49,9 @@ async def drivers() -> None:
     assert_type(anysky.aio.get_driver("dns", "route53"), type[DNSDriver])
     assert_type(get_storage_driver("s3"), type[StorageDriver])
     assert_type(get_dns_driver("route53"), type[DNSDriver])
+    assert_type(anysky.aio.get_driver("loadbalancer", "aws"), type[LoadBalancerDriver])
+    assert_type(anysky.aio.get_driver(DriverType.LOADBALANCER, "aws"), type[LoadBalancerDriver])
+    assert_type(get_loadbalancer_driver("aws"), type[LoadBalancerDriver])
     async with get_driver("ec2")("key", "secret") as driver:
         assert_type(driver, NodeDriver)
         assert_type(driver.supports("create_node"), bool)
@@ -101,3 +112,28 @@ async def dns(driver: DNSDriver) -> None:
     assert_type(record.zone, Zone)
     assert_type(await zone.export_to_bind_format(), str)
     assert_type(driver.list_record_types(), list[RecordType])
+
+
+async def loadbalancer(driver: LoadBalancerDriver, node: Node) -> None:
+    assert_type(driver.list_protocols(), list[str])
+    assert_type(driver.list_supported_algorithms(), list[Algorithm])
+    members = [Member(None, "10.0.0.4", 80), Member(node.id, "", None)]
+    balancer = assert_type(
+        await driver.create_balancer("web", 80, "http", Algorithm.ROUND_ROBIN, members, ex_any=1),
+        LoadBalancer,
+    )
+    assert_type(await driver.create_balancer("empty", 80, "tcp", None, []), LoadBalancer)
+    assert_type(balancer.driver, LoadBalancerDriver)
+    assert_type(balancer.state, State)
+    assert_type(balancer.port, int | None)
+    assert_type(await driver.list_balancers(name="web"), list[LoadBalancer])
+    assert_type(driver.iterate_balancers(), AsyncIterator[LoadBalancer])
+    member = assert_type(await balancer.attach_compute_node(node), Member)
+    assert_type(member.balancer, LoadBalancer | None)
+    assert_type(member.driver, LoadBalancerDriver | None)
+    assert_type(await balancer.attach_member(members[0]), Member)
+    assert_type(await balancer.list_members(), list[Member])
+    assert_type(balancer.iterate_members(), AsyncIterator[Member])
+    assert_type(await balancer.detach_member(member), bool)
+    assert_type(await balancer.update(port=81, algorithm=2, ex_any=1), LoadBalancer)
+    assert_type(await balancer.destroy(), bool)

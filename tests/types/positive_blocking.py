@@ -25,6 +25,14 @@ from anysky.compute import (
 )
 from anysky.dns import DNSDriver, Record, RecordType, Zone
 from anysky.dns import get_driver as get_dns_driver
+from anysky.loadbalancer import (
+    Algorithm,
+    LoadBalancer,
+    LoadBalancerDriver,
+    Member,
+    State,
+)
+from anysky.loadbalancer import get_driver as get_loadbalancer_driver
 from anysky.model import compute as model
 from anysky.model.compute import Filter, NodeState
 from anysky.paging import Page
@@ -41,6 +49,9 @@ def drivers() -> None:
     assert_type(anysky.get_driver("dns", "route53"), type[DNSDriver])
     assert_type(get_storage_driver("s3"), type[StorageDriver])
     assert_type(get_dns_driver("route53"), type[DNSDriver])
+    assert_type(anysky.get_driver("loadbalancer", "aws"), type[LoadBalancerDriver])
+    assert_type(anysky.get_driver(DriverType.LOADBALANCER, "aws"), type[LoadBalancerDriver])
+    assert_type(get_loadbalancer_driver("aws"), type[LoadBalancerDriver])
     with get_driver("ec2")("key", "secret") as driver:
         assert_type(driver, NodeDriver)
         assert_type(driver.supports("create_node"), bool)
@@ -101,3 +112,28 @@ def dns(driver: DNSDriver) -> None:
     assert_type(record.zone, Zone)
     assert_type(zone.export_to_bind_format(), str)
     assert_type(driver.list_record_types(), list[RecordType])
+
+
+def loadbalancer(driver: LoadBalancerDriver, node: Node) -> None:
+    assert_type(driver.list_protocols(), list[str])
+    assert_type(driver.list_supported_algorithms(), list[Algorithm])
+    members = [Member(None, "10.0.0.4", 80), Member(node.id, "", None)]
+    balancer = assert_type(
+        driver.create_balancer("web", 80, "http", Algorithm.ROUND_ROBIN, members, ex_any=1),
+        LoadBalancer,
+    )
+    assert_type(driver.create_balancer("empty", 80, "tcp", None, []), LoadBalancer)
+    assert_type(balancer.driver, LoadBalancerDriver)
+    assert_type(balancer.state, State)
+    assert_type(balancer.port, int | None)
+    assert_type(driver.list_balancers(name="web"), list[LoadBalancer])
+    assert_type(driver.iterate_balancers(), Iterator[LoadBalancer])
+    member = assert_type(balancer.attach_compute_node(node), Member)
+    assert_type(member.balancer, LoadBalancer | None)
+    assert_type(member.driver, LoadBalancerDriver | None)
+    assert_type(balancer.attach_member(members[0]), Member)
+    assert_type(balancer.list_members(), list[Member])
+    assert_type(balancer.iterate_members(), Iterator[Member])
+    assert_type(balancer.detach_member(member), bool)
+    assert_type(balancer.update(port=81, algorithm=2, ex_any=1), LoadBalancer)
+    assert_type(balancer.destroy(), bool)

@@ -18,9 +18,11 @@ import pytest
 if TYPE_CHECKING:
     import anysky.aio.compute
     import anysky.aio.dns
+    import anysky.aio.loadbalancer
     import anysky.aio.storage
     import anysky.compute
     import anysky.dns
+    import anysky.loadbalancer
     import anysky.storage
     from anysky.providers.memory import Cloud
 
@@ -60,6 +62,13 @@ class AsyncioClouds:
 
         return get_driver(_NAME)(cloud=self.cloud)
 
+    @cached_property
+    def loadbalancer(self) -> anysky.aio.loadbalancer.LoadBalancerDriver:
+        """Load balancers."""
+        from anysky.aio.loadbalancer import get_driver
+
+        return get_driver(_NAME)(cloud=self.cloud)
+
 
 class Clouds:
     """A new cloud in memory, and drivers of the blocking API on it.
@@ -96,6 +105,13 @@ class Clouds:
     def dns(self) -> anysky.dns.DNSDriver:
         """DNS."""
         from anysky.dns import get_driver
+
+        return get_driver(_NAME)(cloud=self.cloud)
+
+    @cached_property
+    def loadbalancer(self) -> anysky.loadbalancer.LoadBalancerDriver:
+        """Load balancers."""
+        from anysky.loadbalancer import get_driver
 
         return get_driver(_NAME)(cloud=self.cloud)
 

@@ -26,6 +26,11 @@ def dns(anysky):
 
 
 @pytest.fixture
+def balancers(anysky):
+    return anysky.loadbalancer
+
+
+@pytest.fixture
 def make_node(compute):
     """Makes nodes of the first size and image."""
 

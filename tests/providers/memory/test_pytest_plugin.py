@@ -7,9 +7,11 @@ import sys
 
 import anysky.aio.compute
 import anysky.aio.dns
+import anysky.aio.loadbalancer
 import anysky.aio.storage
 import anysky.compute
 import anysky.dns
+import anysky.loadbalancer
 import anysky.storage
 from anysky.testing.pytest_plugin import Clouds
 
@@ -34,9 +36,11 @@ def test_drivers_are_those_of_both_apis(request):
         clouds.compute: anysky.compute.NodeDriver,
         clouds.storage: anysky.storage.StorageDriver,
         clouds.dns: anysky.dns.DNSDriver,
+        clouds.loadbalancer: anysky.loadbalancer.LoadBalancerDriver,
         clouds.aio.compute: anysky.aio.compute.NodeDriver,
         clouds.aio.storage: anysky.aio.storage.StorageDriver,
         clouds.aio.dns: anysky.aio.dns.DNSDriver,
+        clouds.aio.loadbalancer: anysky.aio.loadbalancer.LoadBalancerDriver,
     }
     for driver, kind in kinds.items():
         assert isinstance(driver, kind)
