@@ -503,7 +503,10 @@ def test_what_may_be_secret_is_not_in_the_calls(cloud, make_node):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"endpoint": "http://localhost"}, "it has no endpoint"),
+        (
+            {"endpoint": "http://localhost", "cloud": Cloud()},
+            "either cloud= or endpoint=, not both",
+        ),
         ({"cloud": "sky"}, "wants 'cloud' as a Cloud, not"),
         ({"clout": None}, "did you mean 'cloud'"),
     ],

@@ -33,11 +33,15 @@ class Memory(Account):
     cloud: Cloud = setting(
         "the `Cloud` that several drivers share; a new one for each driver if None", default=None
     )
-    endpoint: str = setting("not taken: nothing is sent anywhere", default="")
+    endpoint: str = setting(
+        "URL of a cloud in another process, in place of one in this", default=""
+    )
 
     def __post_init__(self) -> None:
         if self.endpoint:
-            raise InvalidAccountError("the memory cloud is in this process: it has no endpoint")
+            if self.cloud is not None:  # pyright: ignore[reportUnnecessaryComparison] - the default
+                raise InvalidAccountError("give either cloud= or endpoint=, not both")
+            return
         if self.cloud is None:  # pyright: ignore[reportUnnecessaryComparison] - the default
             object.__setattr__(self, "cloud", Cloud())
         if not isinstance(self.cloud, Cloud):  # pyright: ignore[reportUnnecessaryIsInstance]

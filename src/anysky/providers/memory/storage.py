@@ -178,7 +178,7 @@ class MemoryStorage(MemoryBackend, StorageBackend):
             "meta_data": dict(spec.meta_data),
         }
         return await self._set(
-            "upload_object", arguments, lambda: self._store(container.name, content, spec)
+            "upload_object", arguments, lambda: self._store(container.name, content, spec), content
         )
 
     async def delete_object(self, obj: Object) -> None:
