@@ -213,7 +213,7 @@ def _reader_of(kind: type[Any] | None) -> _Reader | None:
     if kind is None:
         return None
     if issubclass(kind, Enum):
-        return lambda tree, _: kind(_content(str, tree))
+        return lambda tree, _: kind(_only(tree))
     return lambda tree, depth: _model(kind, tree, depth)
 
 
@@ -231,10 +231,14 @@ def _dict(tree: dict[str, Any], depth: int) -> dict[str, Any]:
 
 
 def _content(kind: type[object], tree: dict[str, Any]) -> Any:
+    return _of(kind, _only(tree))
+
+
+def _only(tree: dict[str, Any]) -> Any:
     """Return what an object that is no model has besides its type."""
     if tree.keys() != {"v"}:
         raise ValueError("it has other fields")
-    return _of(kind, tree["v"])
+    return tree["v"]
 
 
 def _of(kind: type[object], content: Any) -> Any:

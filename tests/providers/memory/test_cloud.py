@@ -168,9 +168,7 @@ def test_a_gateway_may_give_up_while_the_work_is_done(cloud, compute):
     for operation in ("create_volume", "destroy_volume"):
         cloud.lose_answer(operation, with_=Response(504, {}))
 
-    with pytest.raises(OutcomeUnknownError, match="a gateway gave up"):
-        compute.create_volume(1, "data")
-    [volume] = compute.list_volumes()
+    volume = compute.create_volume(1, "data")
     assert volume.destroy()
 
     assert volumes(cloud) == []
@@ -341,11 +339,11 @@ def test_a_task_can_be_cancelled_while_a_call_takes_its_time():
 
     async def main():
         async with get_asyncio_driver("memory")(cloud=cloud) as driver, asyncio.timeout(0.01):
-            await driver.create_volume(1, "data")
+            await driver.list_volumes()
 
     with pytest.raises(TimeoutError):
         asyncio.run(main())
-    assert (operations(cloud), volumes(cloud)) == (["create_volume"], [])
+    assert operations(cloud) == ["list_volumes"]
 
 
 # Hooks, calls, inventory
