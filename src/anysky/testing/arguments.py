@@ -18,6 +18,7 @@ _TEXT = "anysky-no-such-thing"
 _MODELS: Mapping[str, Callable[[Any, Any], Any]] = {
     "node": lambda _m, _d: Node("0", _TEXT, NodeState.UNKNOWN, [], []),
     "nodes": lambda m, d: [m.Node("0", _TEXT, NodeState.UNKNOWN, [], [], d)],
+    "count": lambda _m, _d: 1,
     "size": lambda m, d: m.NodeSize("0", _TEXT, 0, 0, None, None, d),
     "image": lambda m, d: m.NodeImage("0", _TEXT, d),
     "node_image": lambda m, d: m.NodeImage("0", _TEXT, d),
@@ -31,6 +32,7 @@ _MODELS: Mapping[str, Callable[[Any, Any], Any]] = {
     "address": lambda m, _d: m.FloatingIP("0", "192.0.2.1"),
     "container": lambda m, d: m.Container(_TEXT, {}, d),
     "obj": lambda m, d: m.Object(_TEXT, 0, None, {}, {}, m.Container(_TEXT, {}, d), d),
+    "objects": lambda m, d: [m.Object(_TEXT, 0, None, {}, {}, m.Container(_TEXT, {}, d), d)],
     "source": lambda m, d: m.Object(_TEXT, 0, None, {}, {}, m.Container(_TEXT, {}, d), d),
     "iterator": lambda _m, _d: b"",
     "start_bytes": lambda _m, _d: 0,
@@ -53,7 +55,7 @@ def arguments_for(trial: Trial, parameters: Sequence[inspect.Parameter]) -> dict
     return {
         one.name: _value(trial, one.name)
         for one in parameters
-        if one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD
+        if one.default is one.empty and one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
     }
 
 
