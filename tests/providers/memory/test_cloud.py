@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -96,13 +97,22 @@ def test_any_exception_can_come_out(cloud, compute):
 
 
 def test_a_lost_answer_leaves_what_was_made(cloud, compute):
-    fault = cloud.lose_answer("create_volume")
+    fault = cloud.lose_answer("create_key_pair")
 
     with pytest.raises(OutcomeUnknownError, match="told to lose the answer"):
-        compute.create_volume(1, "data")
+        compute.create_key_pair("deploy")
 
-    assert (volumes(cloud), fault.hits) == (["data"], 1)
-    assert operations(cloud) == ["create_volume"]
+    assert ([*cloud.inventory()["key_pairs"]], fault.hits) == (["deploy"], 1)
+    assert operations(cloud) == ["create_key_pair"]
+
+
+def test_what_carries_a_mark_is_found_after_a_lost_answer(cloud, compute):
+    fault = cloud.lose_answer("create_volume")
+
+    volume = compute.create_volume(1, "data", tags={"team": "red"})
+
+    assert (volume.name, volume.tags, fault.hits) == ("data", {"team": "red"}, 1)
+    assert operations(cloud) == ["create_volume", "list_volumes"]
 
 
 def test_what_may_be_repeated_is_sent_again_after_a_lost_answer(cloud, compute):
@@ -519,3 +529,14 @@ def test_a_region_that_there_is_not_is_named(cloud):
 
     with pytest.raises(NotFoundError, match="there is no location 'mars'; there are eu-north, "):
         driver.create_volume(1, "data")
+
+
+def test_what_is_in_doubt_is_looked_for_as_long_as_lists_lag(cloud, compute):
+    cloud.fail("create_volume", with_=OutcomeUnknownError("told so"))
+    cloud.list_lag = 0.3
+    began = time.monotonic()
+
+    with pytest.raises(OutcomeUnknownError, match="told so"):
+        compute.create_volume(1, "data")
+
+    assert 0.3 <= time.monotonic() - began < 5

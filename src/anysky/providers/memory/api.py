@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
@@ -32,6 +32,8 @@ T = TypeVar("T")
 _Operation = Callable[..., Coroutine[Any, Any, Any]]
 
 _WITH_BODY = ("POST", "PUT")
+_REMOTE_LAG = 2.0  # seconds; what a cloud in another process was told is not known
+_SECONDS_OF_A_LOOK = 2.0
 
 _given: ContextVar[Mapping[str, Any]] = ContextVar("anysky_memory_given")
 
@@ -189,6 +191,15 @@ class MemoryBackend(Backend):
         if isinstance(wire, CloudTransport):
             return wire
         return CloudTransport(self.cloud, self.runtime)
+
+    if not TYPE_CHECKING:  # checkers take it for the attribute that it is in the contract
+
+        @property
+        def list_lag(self) -> float:
+            """Seconds after which lists show what was made before; may change at any time."""
+            if self.account.endpoint:
+                return _REMOTE_LAG
+            return self.cloud.list_lag + self.cloud.list_lag_looks * _SECONDS_OF_A_LOOK
 
     @property
     def _state(self) -> State:
