@@ -1,122 +1,355 @@
 """The journal: what operations make, written to disk as it happens, to survive a crash.
 
-An SQLite file that several threads and processes may share. The intent of a step is on disk before
-its request leaves, and what it made before the next one. There is no secret in it: models lose
-their `extra`, and how a driver is made again is told without its credentials.
+The intent of a step is on disk before its request leaves, and what it made is written down before
+the next one. There is no secret in it: models lose their `extra`, and how a driver is made again
+is told without its credentials. What ended well is not kept.
 """
 
 from __future__ import annotations
 
+import logging
 import os
-import threading
+import sqlite3
 import time
+import weakref
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import Any, Literal, Self
 
-from .account import Account
-from .errors import CloudError
-from .ledger import Ledger, Step, StepState
-from .model.codec import encode
+from .errors import (
+    CloudError,
+    ConflictError,
+    InvalidRequestError,
+    JournalError,
+    NotFoundError,
+)
+from .journal_rows import (
+    Entry,
+    RecordedStep,
+    family,
+    put_entry,
+    put_step,
+    read_entry,
+    roots,
+    step_row,
+    update_step,
+)
+from .journal_store import Store
+from .journaling import own_path
+from .ledger import Ledger, Scope, Step, StepState
 
-if TYPE_CHECKING:
-    import sqlite3
+__all__ = ["Entry", "JournalFile", "OnError", "RecordedStep", "check_idle"]
 
-__all__ = ["Journal", "find_journal", "origin_of"]
+OnError = Literal["refuse", "warn"]
 
-_VERSION = 1
-_SCHEMA = """
-CREATE TABLE operation (
-    id TEXT PRIMARY KEY, parent TEXT, name TEXT NOT NULL, origin TEXT NOT NULL,
-    state TEXT NOT NULL, pid INTEGER NOT NULL, host TEXT NOT NULL, began REAL NOT NULL,
-    ended REAL, error TEXT NOT NULL DEFAULT ''
-) STRICT;
-CREATE TABLE step (
-    operation TEXT NOT NULL REFERENCES operation (id), number INTEGER NOT NULL,
-    name TEXT NOT NULL, what TEXT NOT NULL, mark TEXT NOT NULL, state TEXT NOT NULL,
-    undo TEXT NOT NULL, undo_args TEXT, find TEXT NOT NULL, find_args TEXT NOT NULL,
-    absent INTEGER NOT NULL, thing TEXT, error TEXT NOT NULL DEFAULT '', at REAL NOT NULL,
-    PRIMARY KEY (operation, number)
-) STRICT;
-"""
+_OPEN = frozenset({StepState.DONE, StepState.IN_DOUBT})
+_MOST_OWED = 1000
+
+_log = logging.getLogger("anysky.journal")
 
 
-class Journal:
-    """A journal on disk; see "Journal" in the documentation.
+class JournalFile:
+    """A journal on disk; `anysky.Journal` and `anysky.aio.Journal` add the recovery.
+
+    It may be used by several threads, and the file by several processes.
 
     Args:
-        path: The file; it is made when the first step is written down.
+        path: The file, which is made when the first step is written down; None for that of
+            ``ANYSKY_JOURNAL`` or else the user's own.
+        on_error: What becomes of a call that makes something when the journal cannot be written:
+            ``"refuse"`` it, before anything is sent, or ``"warn"`` in the log and go on.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path).expanduser()
-        self._lock = threading.RLock()
-        self._pid = 0
-        self._db: sqlite3.Connection | None = None
-        self._begun: set[str] = set()
+    def __init__(
+        self, path: str | os.PathLike[str] | None = None, *, on_error: OnError = "refuse"
+    ) -> None:
+        if on_error not in ("refuse", "warn"):
+            raise InvalidRequestError(f"on_error is 'refuse' or 'warn', not {on_error!r}")
+        self._store = Store(own_path() if path is None else path)
+        self._warns = on_error == "warn"
+        self._last = 0
+        self._over: weakref.WeakSet[Scope] = weakref.WeakSet()
+        self._owed: list[Callable[[sqlite3.Connection], None]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.path}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (type(self), str(self.path), "warn" if self._warns else "refuse")
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._store.path
+
+    def close(self) -> None:
+        """Close the file; it is opened again when it is needed."""
+        self._store.close()
+
+    def entries(self, *, all: bool = False) -> list[Entry]:
+        """Return what is unfinished, or could not be undone; the oldest first.
+
+        Args:
+            all: Return as well what failed and was kept, which the program was told.
+
+        Raises:
+            JournalError: The file cannot be read.
+        """
+
+        def reading(db: sqlite3.Connection) -> list[Entry]:
+            found = [read_entry(db, id) for id in roots(db)]
+            return [entry for entry in found if entry and (all or entry.state != "kept")]
+
+        return self._store.read(reading) if self._store.exists else []
+
+    def get(self, id: str) -> Entry:
+        """Return an entry by its id, as `PartialFailureError.journal_id` has it.
+
+        Raises:
+            NotFoundError: There is none; what ended well, or was undone, is not kept.
+            JournalError: The file cannot be read.
+        """
+        entry = self._store.read(lambda db: read_entry(db, id)) if self._store.exists else None
+        if entry is None:
+            raise NotFoundError(f"the journal {self.path} has no entry {id!r}")
+        return entry
+
+    def forget(self, id: str, *, force: bool = False) -> None:
+        """Remove an entry from the journal; what it made stays where it is.
+
+        Args:
+            id: Its id.
+            force: Whether to do so although its process may still run.
+
+        Raises:
+            NotFoundError: There is none.
+            ConflictError: It is still running.
+            JournalError: The file cannot be written.
+        """
+        check_idle(self.get(id), force=force)
+        self._store.write(lambda db: db.execute("DELETE FROM entry WHERE id = ?", (id,)), full=True)
+
+    def begin_scope(self, scope: Scope) -> None:  # noqa: ARG002 - its first step writes it down
+        """Refuse a transaction early if the file cannot be used; see `anysky.ledger.Recorder`."""
+        try:
+            self._store.open()
+        except JournalError as error:
+            self._fail(error)
 
     def intend(self, ledger: Ledger, step: Step) -> None:
         """Write down a step before it is tried; see `anysky.ledger.Recorder`."""
-        with self._writing() as db:
-            if ledger.id not in self._begun:
-                parent = ledger.scope.id if ledger.scope else None
-                self._begin(db, ledger.id, parent, ledger.operation, ledger.terms.origin)
-                self._begun.add(ledger.id)
-            db.execute(
-                "INSERT INTO step VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                (
-                    ledger.id,
-                    step.number,
-                    step.operation,
-                    step.what,
-                    step.mark,
-                    StepState.INTENDED.value,
-                    step.undo,
-                    None if step.undo_args is None else encode(list(step.undo_args)),
-                    step.find,
-                    encode(list(step.find_args)),
-                    step.absent,
-                    None,
-                    "",
-                    time.time(),
-                ),
-            )
+        with self._store.lock:
+            self._last = seq = max(self._last + 1, time.time_ns())
+        scopes = _scopes(ledger.scope, self._over)
+        try:
+            row = step_row(step, StepState.INTENDED)
+
+            def writing(db: sqlite3.Connection) -> None:
+                parent = None
+                for scope in scopes:
+                    put_entry(db, scope.id, parent, "transaction", {}, seq)
+                    parent = scope.id
+                put_entry(db, ledger.id, parent, ledger.operation, ledger.terms.origin(), seq)
+                put_step(db, ledger.id, seq, row)
+
+            self._write(writing, full=True, owe=self._warns)
+        except JournalError as error:
+            self._fail(error)
 
     def settle(self, step: Step) -> None:
         """Write down what became of a step; see `anysky.ledger.Recorder`."""
-        thing = None if step.thing is None else encode(step.thing)
-        error = "" if step.undo_error is None else step.undo_error.message
-        with self._writing() as db:
-            db.execute(
-                "UPDATE step SET state = ?, thing = ?, error = ?, at = ?"
-                " WHERE operation = ? AND number = ?",
-                (step.state.value, thing, error, time.time(), step.ledger_id, step.number),
-            )
+        try:
+            row = step_row(step, step.state)
+            is_left = step.state in _OPEN and step.undo_error is None
+
+            def writing(db: sqlite3.Connection) -> None:
+                if not update_step(db, step.ledger_id, row):
+                    _log.warning("the journal %s has lost %s", self.path, step.doubt)
+                if not is_left:
+                    _mark(db, step.ledger_id, "failed", "kept")
+                    _clean(db, step.ledger_id)
+
+            self._write(writing, full=not _is_findable(step), owe=True)
+        except JournalError as error:
+            self._fail(error)
 
     def end(self, ledger: Ledger, error: BaseException | None) -> None:
         """Write down that an operation is over; see `anysky.ledger.Recorder`."""
-        state = "done" if error is None else "failed"
-        message = error.message if isinstance(error, CloudError) else type(error).__name__
-        with self._writing() as db:
-            db.execute(
-                "UPDATE operation SET state = ?, error = ?, ended = ? WHERE id = ?",
-                (state, "" if error is None else message, time.time(), ledger.id),
-            )
-        self._begun.discard(ledger.id)
+        message = "" if error is None else _message(error, ledger.backend)
+        left = any(one.undo_error is not None and one.state in _OPEN for one in ledger.steps)
+        state = "failed" if left else "kept"
+
+        def writing(db: sqlite3.Connection) -> None:
+            if error is None and _parent(db, ledger.id) is None:
+                db.execute("DELETE FROM entry WHERE id = ?", (ledger.id,))
+                return
+            over = "done" if error is None else state
+            _mark(db, ledger.id, over, "running", error=message)
+            _clean(db, ledger.id)
+
+        matters = error is not None or len(ledger.steps) > 1
+        self._end(writing, full=matters and ledger.scope is None, what=ledger.operation)
+
+    def end_scope(self, scope: Scope, error: BaseException | None) -> None:
+        """Write down that a transaction is over; see `anysky.ledger.Recorder`."""
+        self._over.add(scope)
+        message = "" if error is None else _message(error, None)
+        is_inner = scope.parent is not None
+
+        def writing(db: sqlite3.Connection) -> None:
+            if error is None and not is_inner:
+                _let_go(db, scope.id)
+                db.execute("DELETE FROM entry WHERE id = ?", (scope.id,))
+                return
+            over = "done" if error is None else "failed"
+            _mark(db, scope.id, over, "running", error=message)
+            _clean(db, scope.id)
+
+        self._end(writing, full=not is_inner, what="transaction")
+
+    def close_entry(self, id: str, state: Literal["kept", "failed"]) -> None:
+        """Write down what is left of an entry after a recovery; nothing if nothing is.
+
+        Raises:
+            JournalError: It could not be written.
+        """
+
+        def writing(db: sqlite3.Connection) -> None:
+            for one in reversed(family(db, id)):
+                _mark(db, one, state if one == id else "done", "running", "kept", "failed")
+                _clean(db, one)
+
+        self._write(writing, full=True)
+
+    def _write(
+        self, job: Callable[[sqlite3.Connection], None], *, full: bool, owe: bool = False
+    ) -> None:
+        """Write, and before it what could not be written earlier."""
+        with self._store.lock:
+            owed = list(self._owed)
+
+            def writing(db: sqlite3.Connection) -> None:
+                for one in (*owed, job):
+                    one(db)
+
+            try:
+                self._store.write(writing, full=full)
+            except JournalError:
+                if owe and len(owed) < _MOST_OWED:
+                    self._owed.append(job)
+                raise
+            self._owed.clear()
+
+    def _end(self, job: Callable[[sqlite3.Connection], None], *, full: bool, what: str) -> None:
+        """Write down an end; what was made is told all the same if that fails."""
+        try:
+            self._write(job, full=full, owe=True)
+        except JournalError as error:
+            _log.warning("the end of %s is not in the journal yet: %s", what, error.message)
+
+    def _fail(self, error: JournalError) -> None:
+        if not self._warns:
+            raise error
+        _log.warning("going on without a journal: %s", error.message)
 
 
-def find_journal(given: Journal | str | os.PathLike[str] | bool | None) -> Journal | None:
-    """Return the journal that a driver or transaction shall use, or None."""
-    if given is None or given is False:
-        return None
-    if given is True:
-        raise NotImplementedError
-    return given if isinstance(given, Journal) else Journal(given)
+def check_idle(entry: Entry, *, force: bool) -> None:
+    """Refuse to touch an entry whose process may still run.
+
+    Raises:
+        ConflictError: It may.
+    """
+    if entry.state != "running" or force:
+        return
+    where = f"process {entry.pid}"
+    if entry.alive is None:
+        raise ConflictError(
+            f"{entry.name} {entry.id} belongs to {where} on {entry.host}, which may still run; "
+            "if it does not, force it"
+        )
+    raise ConflictError(f"{entry.name} {entry.id} still runs in {where}")
 
 
-def origin_of(service: str, name: str, account: Account) -> dict[str, Any]:
-    """Return how another process makes a driver again: everything but its secrets."""
-    settings = {
-        one.name: getattr(account, one.name) for one in account.settings() if not one.secret
-    }
-    plain = {name: value for name, value in settings.items() if isinstance(value, str | int | bool)}
-    return {"service": service, "provider": name, "settings": plain}
+def _again(kind: type[JournalFile], path: str, on_error: OnError) -> JournalFile:
+    """Make a journal anew, in another process."""
+    return kind(path, on_error=on_error)
+
+
+def _scopes(scope: Scope | None, over: weakref.WeakSet[Scope]) -> list[Scope]:
+    """Return the transactions that an operation is in, the outermost first."""
+    found: list[Scope] = []
+    while scope is not None:
+        if scope not in over:
+            found.append(scope)
+        scope = scope.parent
+    return found[::-1]
+
+
+def _is_findable(step: Step) -> bool:
+    """Whether what a step made can be found if all that is known of it is lost."""
+    effect = step.backend.effects.get(step.operation)
+    named = effect is not None and (effect.blind or (effect.named and step.absent))
+    return bool(step.find or named or step.operation in getattr(step.backend, "marked", ()))
+
+
+def _message(error: BaseException, backend: Any) -> str:
+    """Return what an operation failed with, without secrets."""
+    if not isinstance(error, CloudError):
+        return type(error).__name__
+    if backend is not None:
+        error.redact(backend.secrets())
+    return error.message
+
+
+def _parent(db: sqlite3.Connection, id: str) -> str | None:
+    """Return the id of the entry that an entry belongs to, if that is there."""
+    row = db.execute(
+        "SELECT parent FROM entry WHERE id = ? AND parent IN (SELECT id FROM entry)", (id,)
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
+def _mark(
+    db: sqlite3.Connection, id: str, state: str, *before: str, error: str | None = None
+) -> None:
+    """Give an entry another state, if it is in one of those before."""
+    for one in before:
+        db.execute(
+            "UPDATE entry SET state = ?, ended = ?, error = coalesce(?, error)"
+            " WHERE id = ? AND state = ?",
+            (state, time.time_ns(), error, id, one),
+        )
+
+
+def _clean(db: sqlite3.Connection, id: str) -> None:
+    """Remove an entry that is over and has nothing left, and then those that it belonged to."""
+    current: str | None = id
+    while current is not None:
+        parent = _parent(db, current)
+        gone = db.execute(
+            "DELETE FROM entry WHERE id = :id AND state <> 'running'"
+            " AND NOT EXISTS (SELECT 1 FROM step WHERE entry = :id"
+            " AND state IN ('intended', 'done', 'in doubt'))"
+            " AND NOT EXISTS (SELECT 1 FROM entry AS child WHERE child.parent = :id)",
+            {"id": current},
+        )
+        current = parent if gone.rowcount else None
+
+
+def _let_go(db: sqlite3.Connection, id: str) -> None:
+    """Let operations that still run outlive the transaction that they began in."""
+    for one in family(db, id):
+        if one != id:
+            db.execute("UPDATE entry SET parent = NULL WHERE id = ? AND state = 'running'", (one,))
