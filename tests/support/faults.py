@@ -10,23 +10,52 @@
 
 Requests that no script claims get `faults.otherwise`, by default 200 and `{}`. Leaving the block
 raises AssertionError if a script was never hit: a fault that did not strike has shown nothing.
+
+In front of another server, `FaultServer(upstream=url)`, it forwards what no script claims, and
+actions that break an answer break the other server's: the request is carried out, its answer lost.
 """
 
+import functools
 import gzip
+import http.client
 import json
 import socket
 import ssl
 import struct
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import ClassVar, Self
+from urllib.parse import urlsplit
 
 from tests.support.loopback import LoopbackHandler, LoopbackServer, Received
 
 _JSON = (("Content-Type", "application/json"),)
+# What belongs to one connection, or is written anew.
+_HOP_HEADERS = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
+_BODILESS = frozenset({204, 304})
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer that an action may break; `length` is what a HEAD's answer announces."""
+
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = _JSON
+    body: bytes = b'{"a": 1}'
+    length: str | None = None
+
+    def head(self, *more: tuple[str, str]) -> bytes:
+        return _head(self.status, *self.headers, *more)
+
+    def encoded(self) -> bytes:
+        """The whole answer, as it should be."""
+        length = str(len(self.body)) if self.length is None else self.length
+        if self.status in _BODILESS:
+            return self.head()
+        return self.head(("Content-Length", length)) + self.body
 
 
 class ConnectionOverError(OSError):
@@ -55,7 +84,43 @@ class Answer(Action):
     def play(self, handler: "FaultHandler") -> None:
         handler.pause(self.delay)
         length = ("Content-Length", str(len(self.body)))
-        handler.send(_head(self.status, *self.headers, length), self.body)
+        body = b"" if handler.command == "HEAD" else self.body
+        handler.send(_head(self.status, *self.headers, length), body)
+
+
+@dataclass(frozen=True)
+class Forward(Action):
+    """The other server's answer, after `delay` seconds."""
+
+    delay: float = 0.0
+
+    def play(self, handler: "FaultHandler") -> None:
+        answer = handler.reply().encoded()
+        handler.pause(self.delay)
+        handler.send(answer)
+
+
+@dataclass(frozen=True)
+class AfterWork(Action):
+    """The other server does what it is asked for; the client gets another answer than its."""
+
+    action: Action
+
+    def play(self, handler: "FaultHandler") -> None:
+        handler.reply()
+        self.action.play(handler)
+
+
+@dataclass(frozen=True)
+class WrongBytes(Action):
+    """The answer with another first byte in its body."""
+
+    body: bytes | None = None
+
+    def play(self, handler: "FaultHandler") -> None:
+        reply = handler.reply(self.body)
+        wrong = bytes([reply.body[0] ^ 1]) + reply.body[1:]
+        handler.send(reply.head(("Content-Length", str(len(wrong)))), wrong)
 
 
 @dataclass(frozen=True)
@@ -73,41 +138,43 @@ class Raw(Action):
 class StallInBody(Action):
     """Half of the body, then silence for `seconds`, then the rest."""
 
-    body: bytes = b'{"a": 1}'
+    body: bytes | None = None
     seconds: float = 30.0
 
     def play(self, handler: "FaultHandler") -> None:
-        half = len(self.body) // 2
-        length = ("Content-Length", str(len(self.body)))
-        handler.send(_head(200, *_JSON, length), self.body[:half])
+        answer = handler.reply(self.body).encoded()
+        half = len(answer) - len(handler.reply(self.body).body) // 2 - 1
+        handler.send(answer[:half])
         handler.pause(self.seconds)
-        handler.send(self.body[half:])
+        handler.send(answer[half:])
 
 
 @dataclass(frozen=True)
 class Drip(Action):
     """The body, byte by byte."""
 
-    body: bytes = b'{"a": 1}'
+    body: bytes | None = None
     bytes_per_second: float = 1.0
 
     def play(self, handler: "FaultHandler") -> None:
-        handler.send(_head(200, *_JSON, ("Content-Length", str(len(self.body)))))
-        for position in range(len(self.body)):
+        reply = handler.reply(self.body)
+        handler.send(reply.head(("Content-Length", str(len(reply.body)))))
+        for position in range(len(reply.body)):
             handler.pause(1 / self.bytes_per_second)
-            handler.send(self.body[position : position + 1])
+            handler.send(reply.body[position : position + 1])
 
 
 @dataclass(frozen=True)
 class TruncatedBody(Action):
     """A Content-Length that promises `missing` bytes more than come."""
 
-    body: bytes = b'{"a": 1}'
+    body: bytes | None = None
     missing: int = 10
 
     def play(self, handler: "FaultHandler") -> None:
-        length = ("Content-Length", str(len(self.body) + self.missing))
-        handler.send(_head(200, *_JSON, length), self.body)
+        reply = handler.reply(self.body)
+        length = ("Content-Length", str(len(reply.body) + self.missing))
+        handler.send(reply.head(length), reply.body)
         handler.close_connection = True
 
 
@@ -115,11 +182,12 @@ class TruncatedBody(Action):
 class ShortChunkedBody(Action):
     """A chunked body that ends without its last chunk."""
 
-    body: bytes = b'{"a": 1}'
+    body: bytes | None = None
 
     def play(self, handler: "FaultHandler") -> None:
-        chunk = b"%x\r\n%b\r\n" % (len(self.body), self.body)
-        handler.send(_head(200, *_JSON, ("Transfer-Encoding", "chunked")), chunk)
+        reply = handler.reply(self.body)
+        chunk = b"%x\r\n%b\r\n" % (len(reply.body), reply.body)
+        handler.send(reply.head(("Transfer-Encoding", "chunked")), chunk)
         handler.close_connection = True
 
 
@@ -134,10 +202,19 @@ class ResetOnConnect(Action):
 
 
 @dataclass(frozen=True)
-class ResetAfterRequest(Action):
-    """The request is read to its end, then the connection is reset."""
+class ResetBeforeWork(Action):
+    """The connection is reset before anybody does what the request asks for."""
 
     def play(self, handler: "FaultHandler") -> None:
+        handler.reset()
+
+
+@dataclass(frozen=True)
+class ResetAfterRequest(Action):
+    """What the request asks for is done, then the connection is reset."""
+
+    def play(self, handler: "FaultHandler") -> None:
+        handler.reply()
         handler.reset()
 
 
@@ -146,6 +223,7 @@ class ResetInHeaders(Action):
     """The status line and half a header, then a reset."""
 
     def play(self, handler: "FaultHandler") -> None:
+        handler.reply()
         handler.send(b"HTTP/1.1 200 OK\r\nContent-Ty")
         handler.reset_after_delivery()
 
@@ -154,11 +232,12 @@ class ResetInHeaders(Action):
 class ResetInBody(Action):
     """Half of the body, then a reset."""
 
-    body: bytes = b'{"a": 1}'
+    body: bytes | None = None
 
     def play(self, handler: "FaultHandler") -> None:
-        length = ("Content-Length", str(len(self.body)))
-        handler.send(_head(200, *_JSON, length), self.body[: len(self.body) // 2])
+        reply = handler.reply(self.body)
+        length = ("Content-Length", str(len(reply.body)))
+        handler.send(reply.head(length), reply.body[: len(reply.body) // 2])
         handler.reset_after_delivery()
 
 
@@ -205,7 +284,7 @@ class GzipBomb(Action):
     size: int = 1 << 28
 
     def play(self, handler: "FaultHandler") -> None:
-        body = b"".join(_bomb(self.size))
+        body = _bomb(self.size)
         encoding = ("Content-Encoding", "gzip")
         length = ("Content-Length", str(len(body)))
         handler.send(_head(200, *_JSON, encoding, length), body)
@@ -258,6 +337,7 @@ class Script:
     path: str | None
     method: str | None
     times: int | None
+    where: Callable[[Received], bool] | None = None
     hits: int = 0
 
     def claims(self, request: Received | None) -> bool:
@@ -269,6 +349,7 @@ class Script:
             not self.action.on_connect
             and self.path in {None, request.path}
             and self.method in {None, request.method}
+            and (self.where is None or self.where(request))
         )
 
 
@@ -284,10 +365,19 @@ class FaultHandler(LoopbackHandler):
         super().handle()
 
     def serve(self) -> None:
-        request = self.received()
+        self._request = request = self.received()
+        self._reply: Reply | None = None
         action = self.server.choose(request)
         action = self.server.otherwise if action is None else action
         action.play(self)
+
+    def reply(self, body: bytes | None = None) -> Reply:
+        """The answer to break: with this body, or the other server's, which is asked once."""
+        if body is not None:
+            return Reply(body=body)
+        if self._reply is None:
+            self._reply = self.server.work(self._request)
+        return self._reply
 
     def send(self, *parts: bytes) -> None:
         self.wfile.write(b"".join(parts))
@@ -312,11 +402,18 @@ class FaultHandler(LoopbackHandler):
 
 
 class FaultServer(LoopbackServer):
-    """The scripted server; with `tls` it speaks HTTPS."""
+    """The scripted server; with `tls` it speaks HTTPS, with `upstream` it forwards to that URL.
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    Attributes:
+        requests: What arrived.
+        worked: What was forwarded, so that it was carried out.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None, upstream: str | None = None) -> None:
         super().__init__(FaultHandler, tls)
-        self.otherwise: Action = Answer()
+        self._upstream = upstream
+        self.otherwise: Action = self._usual()
+        self.worked: list[Received] = []
         self.requests: list[Received] = []
         self._scripts: list[Script] = []
         self._lock = threading.Lock()
@@ -327,16 +424,39 @@ class FaultServer(LoopbackServer):
         """Play `action` for requests to `path`: always, or `times` times."""
         return self._add(Script(action, path, method, times))
 
-    def next(self, action: Action, *, method: str | None = None, times: int = 1) -> Script:
-        """Play `action` for the next `times` requests, or connections where it strikes early."""
-        return self._add(Script(action, None, method, times))
+    def next(
+        self,
+        action: Action,
+        *,
+        method: str | None = None,
+        times: int | None = 1,
+        where: Callable[[Received], bool] | None = None,
+    ) -> Script:
+        """Play `action` for the next `times` requests, or connections where it strikes early.
+
+        Args:
+            action: What happens.
+            method: Only to requests of this method.
+            times: How often; None for always.
+            where: Only to requests of which this says so.
+        """
+        return self._add(Script(action, None, method, times, where))
 
     def clear(self) -> None:
         """Forget scripts and requests."""
         with self._lock:
             self._scripts.clear()
             self.requests.clear()
-        self.otherwise = Answer()
+            self.worked.clear()
+        self.otherwise = self._usual()
+
+    def work(self, request: Received) -> Reply:
+        """The other server's answer to a request, or a small one where there is none."""
+        if self._upstream is None:
+            return Reply()
+        with self._lock:
+            self.worked.append(request)
+        return _forwarded(self._upstream, request)
 
     def verify(self) -> None:
         """Raise AssertionError for scripts that were never hit and errors of the server."""
@@ -363,6 +483,9 @@ class FaultServer(LoopbackServer):
                     return script.action
         return None
 
+    def _usual(self) -> Action:
+        return Answer() if self._upstream is None else Forward()
+
     def _add(self, script: Script) -> Script:
         with self._lock:
             self._scripts.append(script)
@@ -381,9 +504,23 @@ def _head(status: int, *headers: tuple[str, str]) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def _bomb(size: int) -> Iterator[bytes]:
+def _forwarded(upstream: str, request: Received) -> Reply:
+    connection = http.client.HTTPConnection(urlsplit(upstream).netloc, timeout=60)
+    headers = {k: v for k, v in request.headers.items() if k not in _HOP_HEADERS}
+    try:
+        connection.request(request.method, request.target, request.body, headers)
+        answer = connection.getresponse()
+        body = answer.read()
+    finally:
+        connection.close()
+    kept = tuple((k, v) for k, v in answer.getheaders() if k.lower() not in _HOP_HEADERS)
+    length = answer.getheader("Content-Length") if request.method == "HEAD" else None
+    return Reply(answer.status, kept, body, length)
+
+
+@functools.cache
+def _bomb(size: int) -> bytes:
     packer = zlib.compressobj(9, wbits=zlib.MAX_WBITS | 16)
     block = bytes(1 << 20)
-    for _ in range(size // len(block)):
-        yield packer.compress(block)
-    yield packer.flush()
+    packed = [packer.compress(block) for _ in range(size // len(block))]
+    return b"".join([*packed, packer.flush()])

@@ -94,6 +94,7 @@ class LoopbackServer(ThreadingHTTPServer):
         self.tls = tls
         self.errors: list[BaseException] = []
         self.connections = 0
+        self.failed_handshakes = 0
         self._open: dict[socket.socket, threading.Thread] = {}
         self._guard = threading.Lock()
         self.stopping = threading.Event()
@@ -173,7 +174,11 @@ class LoopbackServer(ThreadingHTTPServer):
 
     def finish_request(self, request, client_address) -> None:
         if isinstance(request, ssl.SSLSocket):
-            request.do_handshake()
+            try:
+                request.do_handshake()
+            except OSError:
+                self.failed_handshakes += 1
+                raise
         super().finish_request(request, client_address)
 
     def handle_error(self, request, client_address) -> None:

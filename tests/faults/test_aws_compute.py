@@ -1,0 +1,14 @@
+"""The fault matrix of AWS's compute service."""
+
+import pytest
+
+from tests.faults.matrix import APIS, failures
+from tests.faults.operations import rows
+
+pytestmark = pytest.mark.server
+
+
+@pytest.mark.parametrize("api", APIS)
+@pytest.mark.parametrize("row", rows("aws", "compute"), ids=str)
+def test_every_fault_has_its_declared_outcome(aws, row, api):
+    assert failures(aws, row, api) == []
