@@ -13,6 +13,7 @@ import sqlite3
 import time
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -200,7 +201,8 @@ class JournalFile:
             _clean(db, ledger.id)
 
         matters = error is not None or len(ledger.steps) > 1
-        self._end(writing, full=matters and ledger.scope is None, what=ledger.operation)
+        with suppress(JournalError):  # what was made is told all the same
+            self._write(writing, full=matters and ledger.scope is None, owe=True)
 
     def end_scope(self, scope: Scope, error: BaseException | None) -> None:
         """Write down that a transaction is over; see `anysky.ledger.Recorder`."""
@@ -217,7 +219,8 @@ class JournalFile:
             _mark(db, scope.id, over, "running", error=message)
             _clean(db, scope.id)
 
-        self._end(writing, full=not is_inner, what="transaction")
+        with suppress(JournalError):
+            self._write(writing, full=not is_inner, owe=True)
 
     def close_entry(self, id: str, state: Literal["kept", "failed"]) -> None:
         """Write down what is left of an entry after a recovery; nothing if nothing is.
@@ -246,18 +249,12 @@ class JournalFile:
 
             try:
                 self._store.write(writing, full=full)
-            except JournalError:
+            except JournalError as error:
                 if owe and len(owed) < _MOST_OWED:
                     self._owed.append(job)
+                    _log.warning("to be written with what comes next: %s", error.message)
                 raise
             self._owed.clear()
-
-    def _end(self, job: Callable[[sqlite3.Connection], None], *, full: bool, what: str) -> None:
-        """Write down an end; what was made is told all the same if that fails."""
-        try:
-            self._write(job, full=full, owe=True)
-        except JournalError as error:
-            _log.warning("the end of %s is not in the journal yet: %s", what, error.message)
 
     def _fail(self, error: JournalError) -> None:
         if not self._warns:

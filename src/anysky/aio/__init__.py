@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .drivers import get_driver
+    from .recovery import Journal
     from .transactions import Transaction, transaction
 
-__all__ = ["Transaction", "get_driver", "transaction"]
+__all__ = ["Journal", "Transaction", "get_driver", "transaction"]
 
 _HOMES = {
+    "Journal": ".recovery",
     "Transaction": ".transactions",
     "get_driver": ".drivers",
     "transaction": ".transactions",

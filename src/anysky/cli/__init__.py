@@ -9,13 +9,20 @@ import click
 
 from anysky import __version__
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from anysky.errors import CloudError
+
 __all__ = ["main"]
 
 _COMMANDS = {
     "demo": "run one program against a local cloud, blocking and asyncio",
+    "journal": "show and finish what was interrupted",
     "prices": "list prices of cloud servers, and where they come from",
     "providers": "show what each provider can do",
 }
+
+_NOT_FOUND_EXIT, _PARTLY_EXIT, _UNKNOWN_EXIT = 3, 7, 8
 
 
 class _LazyGroup(click.Group):
@@ -41,7 +48,20 @@ class _LazyGroup(click.Group):
             return super().invoke(ctx)
         except CloudError as error:
             click.echo(f"anysky: {error}", err=True)
-            sys.exit(1)
+            sys.exit(_exit_code(error))
+
+
+def _exit_code(error: CloudError) -> int:
+    """Return the exit status for an error, after saying where what was made is written down."""
+    from anysky.errors import NotFoundError, OutcomeUnknownError, PartialFailureError
+
+    if isinstance(error, PartialFailureError):
+        if error.journal_id:
+            click.echo(f"anysky: see `anysky journal show {error.journal_id}`", err=True)
+        return _PARTLY_EXIT
+    if isinstance(error, OutcomeUnknownError):
+        return _UNKNOWN_EXIT
+    return _NOT_FOUND_EXIT if isinstance(error, NotFoundError) else 1
 
 
 @click.group(cls=_LazyGroup)
