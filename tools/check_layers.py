@@ -9,13 +9,14 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent / "src" / "anysky"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "secret", "model", "names", "run", "deadlines", "interruption"),
+    ("errors", "outcomes", "secret", "model", "names", "run", "deadlines", "interruption"),
     ("runtime", "transport"),
     ("paging", "matching", "waiting", "ledger", "undoing", "wire", "account", "pricing"),
     ("backend", "registry", "files", "zone_file", "object_spec", "catalogue_cache"),
-    ("journal",),
+    ("processes", "journaling", "journal_store", "journal_rows", "journal"),
+    ("recovering",),
     ("providers",),
-    ("calling", "node_waiting"),
+    ("calling", "node_waiting", "bulk"),
     (
         "driver",
         "compute",
@@ -26,6 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "capabilities",
         "aio",
         "transactions",
+        "recovery",
     ),
     ("testing", "demo"),
     ("cli", "__main__"),

@@ -27,6 +27,7 @@ __all__ = [
     "InvalidContainerNameError",
     "InvalidCredsError",
     "InvalidRequestError",
+    "Journal",
     "JournalError",
     "KeyPairAlreadyExistsError",
     "KeyPairDoesNotExistError",
@@ -38,6 +39,7 @@ __all__ = [
     "ObjectError",
     "ObjectHashMismatchError",
     "OutcomeUnknownError",
+    "Outcomes",
     "PartialFailureError",
     "PermissionDeniedError",
     "Provider",
@@ -47,6 +49,7 @@ __all__ = [
     "RecordAlreadyExistsError",
     "RecordDoesNotExistError",
     "RecordError",
+    "Resumption",
     "RetryPolicy",
     "Rollback",
     "Secret",
@@ -82,7 +85,6 @@ if TYPE_CHECKING:
         ContainerIsNotEmptyError,
         DeadlineExceededError,
         DriverTypeNotFoundError,
-        InDoubt,
         InvalidAccountError,
         InvalidContainerNameError,
         InvalidCredsError,
@@ -105,7 +107,6 @@ if TYPE_CHECKING:
         RecordAlreadyExistsError,
         RecordDoesNotExistError,
         RecordError,
-        Rollback,
         UnknownProviderError,
         UnsafeResponseError,
         UnsupportedOperationError,
@@ -114,6 +115,9 @@ if TYPE_CHECKING:
         ZoneError,
     )
     from .names import DriverType, Provider
+    from .outcomes import InDoubt, Outcomes, Rollback
+    from .recovering import Resumption
+    from .recovery import Journal
     from .secret import Secret, allow_secrets
     from .transactions import Transaction, transaction
     from .transport.base import Limits
@@ -123,9 +127,14 @@ if TYPE_CHECKING:
 _HOMES = {
     "DriverType": ".names",
     "Hooks": ".transport.tracing",
+    "Journal": ".recovery",
     "Limits": ".transport.base",
     "Provider": ".names",
+    "InDoubt": ".outcomes",
+    "Outcomes": ".outcomes",
+    "Resumption": ".recovering",
     "RetryPolicy": ".transport.retry",
+    "Rollback": ".outcomes",
     "Secret": ".secret",
     "Transaction": ".transactions",
     "allow_secrets": ".secret",

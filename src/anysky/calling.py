@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager
 from contextvars import Token
 from dataclasses import replace
@@ -39,6 +39,7 @@ __all__ = [
     "endpoint_of",
     "own_operation",
     "typed_operation",
+    "within",
 ]
 
 T = TypeVar("T")
@@ -102,6 +103,12 @@ class Call:
         error.operation = error.operation or self._operation
         error.driver = error.driver or self._driver
         error.redact(self._backend.secrets())
+
+
+async def within(call: Call, job: Coroutine[Any, Any, T]) -> T:
+    """Run a job in the context of a call."""
+    with call:
+        return await job
 
 
 def connect_backend(

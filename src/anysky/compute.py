@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from anysky.backend.compute import ComputeBackend
+from anysky.bulk import numbered
 from anysky.calling import bind
 from anysky.catalogue_cache import CatalogueCache
 from anysky.errors import InvalidRequestError
@@ -33,6 +35,7 @@ from anysky.model.compute import (
 )
 from anysky.names import ComputeProvider as Provider
 from anysky.node_waiting import address_reader, wait_until_nodes_run
+from anysky.outcomes import Outcomes
 from anysky.paging import Page
 from anysky.registry import driver_class, register
 
@@ -446,21 +449,98 @@ class NodeDriver(Driver[ComputeBackend]):
             QuotaExceededError: A limit is reached, or the provider has no capacity.
             UnsupportedOperationError: The provider does not know an option; nothing was sent.
         """
-        spec = model.NodeSpec(
-            name=name,
-            size=size,
-            image=image,
-            location=location,
-            auth=auth,
-            tags=dict(tags or {}),
-            user_data=user_data,
-            key_pair=key_pair.name if isinstance(key_pair, model.KeyPair) else key_pair,
-            network=network,
-            security_groups=tuple(security_groups),
-            options=self._options("create_node", options),
+        spec = self._spec(
+            name,
+            size,
+            image,
+            location,
+            auth,
+            tags,
+            user_data,
+            key_pair,
+            network,
+            security_groups,
+            options,
         )
         job = self._backend.create_node(spec)
         return self._node(self._make(job, f"node {name}", choice=on_partial_failure))
+
+    def create_nodes(
+        self,
+        name: str,
+        size: model.NodeSize,
+        image: model.NodeImage,
+        location: model.NodeLocation | None = None,
+        auth: NodeAuthSSHKey | NodeAuthPassword | None = None,
+        *,
+        count: int,
+        limit: int = 8,
+        tags: Mapping[str, str] | None = None,
+        user_data: str | None = None,
+        key_pair: model.KeyPair | str | None = None,
+        network: model.Network | model.Subnet | None = None,
+        security_groups: Sequence[model.SecurityGroup] = (),
+        on_partial_failure: OnPartialFailure | None = None,
+        **options: Any,
+    ) -> Outcomes[Node]:
+        """Make several nodes alike and say what became of each.
+
+        They are called ``name-1``, ``name-2`` and so on.
+
+        Nothing is raised for a node that fails; see `Outcomes.raise_if_failed`. After an error
+        that the others would meet as well, such as a quota, no further one is tried.
+
+        Args:
+            name: Beginning of their names.
+            size: As in `create_node`, which has the other arguments, too.
+            image: As in `create_node`.
+            location: As in `create_node`.
+            auth: As in `create_node`.
+            count: How many.
+            limit: How many are made at once at the most.
+            tags: As in `create_node`.
+            user_data: As in `create_node`.
+            key_pair: As in `create_node`.
+            network: As in `create_node`.
+            security_groups: As in `create_node`.
+            on_partial_failure: ``"rollback"`` removes all of them if one fails.
+            options: Options of this provider, beginning with ``ex_``.
+        """
+        spec = self._spec(
+            name,
+            size,
+            image,
+            location,
+            auth,
+            tags,
+            user_data,
+            key_pair,
+            network,
+            security_groups,
+            options,
+        )
+
+        def attempt(one: str) -> Coroutine[Any, Any, model.Node]:
+            job = self._backend.create_node(replace(spec, name=one))
+            return self._making(job, self._terms, f"node {one}")
+
+        names = numbered(name, count)
+        found = self._each("create_nodes", names, attempt, limit, on_partial_failure)
+        nodes = [self._node(node) for node in found.done]
+        return Outcomes(nodes, found.failed, found.not_tried, found.undone)
+
+    def destroy_nodes(self, nodes: Sequence[model.Node], *, limit: int = 8) -> Outcomes[model.Node]:
+        """Destroy nodes for good and say what became of each; nothing is raised for one that fails.
+
+        Args:
+            nodes: The nodes.
+            limit: How many are destroyed at once at the most.
+        """
+
+        def attempt(node: model.Node) -> Coroutine[Any, Any, model.Node]:
+            return self._doing(self._backend.destroy_node(node), node)
+
+        return self._each("destroy_nodes", nodes, attempt, limit, "keep")
 
     def rename_node(self, node: model.Node, name: str) -> Node:
         """Give a node another name and return it as it is then."""
@@ -1036,13 +1116,46 @@ class NodeDriver(Driver[ComputeBackend]):
         self._call(self._backend.detach_floating_ip(address))
         return True
 
+    def _spec(
+        self,
+        name: str,
+        size: model.NodeSize,
+        image: model.NodeImage,
+        location: model.NodeLocation | None,
+        auth: NodeAuthSSHKey | NodeAuthPassword | None,
+        tags: Mapping[str, str] | None,
+        user_data: str | None,
+        key_pair: model.KeyPair | str | None,
+        network: model.Network | model.Subnet | None,
+        security_groups: Sequence[model.SecurityGroup],
+        options: Mapping[str, Any],
+    ) -> model.NodeSpec:
+        return model.NodeSpec(
+            name=name,
+            size=size,
+            image=image,
+            location=location,
+            auth=auth,
+            tags=dict(tags or {}),
+            user_data=user_data,
+            key_pair=key_pair.name if isinstance(key_pair, model.KeyPair) else key_pair,
+            network=network,
+            security_groups=tuple(security_groups),
+            options=self._options("create_node", options),
+        )
+
     @classmethod
     def _operation_name(cls, operation: str) -> str:
         imports = ("import_key_pair_from_string", "import_key_pair_from_file")
         if operation in imports:
             return "import_key_pair"
-        if operation == "wait_until_running":
-            return "list_nodes"
+        shared = {
+            "wait_until_running": "list_nodes",
+            "create_nodes": "create_node",
+            "destroy_nodes": "destroy_node",
+        }
+        if operation in shared:
+            return shared[operation]
         return super()._operation_name(operation.replace("iterate_", "list_", 1))
 
     def _cached(

@@ -28,9 +28,11 @@ subclasses of these. No error of the standard library or of an HTTP library reac
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .outcomes import InDoubt, Rollback
 
 __all__ = [
     "AlreadyExistsError",
@@ -44,7 +46,6 @@ __all__ = [
     "ContainerIsNotEmptyError",
     "DeadlineExceededError",
     "DriverTypeNotFoundError",
-    "InDoubt",
     "InvalidAccountError",
     "InvalidContainerNameError",
     "InvalidCredsError",
@@ -67,7 +68,6 @@ __all__ = [
     "RecordAlreadyExistsError",
     "RecordDoesNotExistError",
     "RecordError",
-    "Rollback",
     "UnknownProviderError",
     "UnsafeResponseError",
     "UnsupportedOperationError",
@@ -289,56 +289,6 @@ class MalformedResponseError(CloudError):
 
 class UnsafeResponseError(CloudError):
     """The answer breaks a safety rule: too large, a redirect, a link to another host."""
-
-
-@dataclass(frozen=True, slots=True)
-class InDoubt:
-    """A step that may have been done: its answer was lost.
-
-    Attributes:
-        what: What it makes, for people.
-        operation: The operation that it is a part of.
-        mark: The token or tag that the thing carries, if it was made.
-        look_for: What to look for, for people.
-    """
-
-    what: str
-    operation: str
-    mark: str
-    look_for: str
-
-    def __str__(self) -> str:
-        return self.look_for
-
-
-class Rollback(Awaitable["Rollback"]):
-    """What became of the things that an operation had made; in the asyncio API, await it.
-
-    Attributes:
-        undone: What was removed again, in that order.
-        left_behind: What is still there, and steps of which that is not known (`InDoubt`).
-        errors: Why, one for each of `left_behind`.
-    """
-
-    def __init__(self, job: Coroutine[Any, Any, None] | None = None) -> None:
-        self.undone: list[Any] = []
-        self.left_behind: list[Any] = []
-        self.errors: list[CloudError] = []
-        self._job = job
-
-    def __await__(self) -> Generator[Any, None, Rollback]:
-        job, self._job = self._job, None
-        if job is not None:
-            yield from job.__await__()
-        return self
-
-    def __repr__(self) -> str:
-        return f"<Rollback: {len(self.undone)} undone, {len(self.left_behind)} left behind>"
-
-    def raise_if_incomplete(self) -> None:
-        """Raise the first of `errors`, if there is one."""
-        if self.errors:
-            raise self.errors[0]
 
 
 class PartialFailureError(CloudError):

@@ -23,7 +23,7 @@ import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from contextvars import ContextVar, Token
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, IntEnum
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self, TypeVar
@@ -31,21 +31,22 @@ from typing import Any, Literal, Protocol, Self, TypeVar
 from . import deadlines, interruption
 from .errors import (
     CloudError,
-    InDoubt,
     InvalidRequestError,
+    JournalError,
     MalformedResponseError,
     OutcomeUnknownError,
     PartialFailureError,
     ProviderUnavailableError,
-    Rollback,
     UnsafeResponseError,
     UnsupportedOperationError,
 )
+from .outcomes import InDoubt, Rollback
 from .runtime.base import Runtime
 from .transport.base import Body, Layer, Request, Response, SendClass, Transport
 
 __all__ = [
     "MARK_TAG",
+    "OTHER_API",
     "Effect",
     "Ledger",
     "LedgerLayer",
@@ -74,6 +75,9 @@ T = TypeVar("T")
 OnPartialFailure = Literal["keep", "rollback"]
 
 MARK_TAG = "anysky-op"
+OTHER_API = (
+    "drivers of the asyncio API need anysky.aio.transaction(), the others anysky.transaction()"
+)
 
 _MODELS = "anysky.model."
 
@@ -96,12 +100,15 @@ class Effect:
             if there was none before.
         blind: Whether `undo` may be called without knowing that the step was done, as it does no
             harm then.
+        is_told_once: Whether the answer holds what is told only once, such as a private key: what
+            is found again does not stand in for it, and the operation has failed.
     """
 
     undo: str
     named: str = ""
     replaces: bool = False
     blind: bool = False
+    is_told_once: bool = False
 
 
 class StepState(Enum):
@@ -187,14 +194,14 @@ class Terms:
         guard: Surrounds an undoing call, so that its error names provider and operation.
         choice: Whether what was made stays when the operation fails.
         journal: Where steps are written down, or None.
-        origin: How another process makes the driver again; no secrets.
+        origin: Tells how another process makes the driver again; no secrets.
     """
 
     bind: Callable[[Any], Any] = _same
     guard: Callable[[str], AbstractContextManager[Any]] = nullcontext
     choice: OnPartialFailure = "keep"
     journal: Recorder | None = None
-    origin: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    origin: Callable[[], Mapping[str, Any]] = dict[str, Any]
 
 
 @dataclass(slots=True, eq=False)
@@ -216,7 +223,9 @@ class Step:
         thing: What was made.
         undo_error: Why it could not be taken back.
         journal: Where it is written down, or None.
-        number: Its place within the operation.
+        ledger_id: Id of its operation there.
+        lag: Seconds after which a list shows what it has made; None for the backend's figure.
+        is_gone: Whether there was nothing left of it when it was to be taken back.
     """
 
     what: str
@@ -233,8 +242,9 @@ class Step:
     thing: Any = None
     undo_error: CloudError | None = None
     journal: Recorder | None = None
-    number: int = 0
     ledger_id: str = ""
+    lag: float | None = None
+    is_gone: bool = False
     sent: _Sent = _Sent.NO
 
     @property
@@ -243,11 +253,19 @@ class Step:
         return self.terms.bind(self.thing)
 
     @property
+    def things(self) -> list[Any]:
+        """What was made, one by one: a request may make several things at once."""
+        if self.thing is None:
+            return []
+        bound: Any = self.bound
+        return bound if type(bound) is list else [bound]
+
+    @property
     def doubt(self) -> InDoubt:
         """This step, for whoever has to look for it."""
         where = self.what
         if self.operation in getattr(self.backend, "marked", ()):
-            where += f", tagged {MARK_TAG}={self.mark}"
+            where += f", {self.backend.marked_as}={self.mark}"
         return InDoubt(self.what, self.operation, self.mark, where)
 
 
@@ -261,7 +279,7 @@ def identity(thing: Any) -> tuple[Any, ...]:
 
 def things_of(steps: Sequence[Step]) -> list[Any]:
     """Return what steps have made, bound to their drivers, each thing once."""
-    found = {identity(step.thing): step.bound for step in steps if step.thing is not None}
+    found = {identity(thing): thing for step in steps for thing in step.things}
     return list(found.values())
 
 
@@ -475,7 +493,8 @@ class Ledger:
 
         Args:
             what: What it makes, for people: ``"floating IP"``.
-            make: Sends the request and returns the model of what was made; nothing else.
+            make: Sends the request and returns the model of what was made; nothing else. For an
+                operation that stands in `Backend.effects`, nothing further is needed.
             undo: Method of the backend that takes it back. It must do with models without
                 `extra`, and raise `NotFoundError` for what is gone already.
             undo_args: Its arguments: models, texts, numbers; by default what `make` returned.
@@ -489,9 +508,13 @@ class Ledger:
         Raises:
             JournalError: The intent could not be written down; nothing was sent.
         """
-        step = self._new(
-            what, _name_of(undo), undo_args, _name_of(find), find_args, absent=find is not None
-        )
+        kind = getattr(make, "__name__", "")
+        effect: Effect | None = self.backend.effects.get(kind)
+        step = self._new(what, _name_of(undo), undo_args, _name_of(find), find_args)
+        step.absent = find is not None
+        if effect is not None:
+            step.operation = kind
+            step.undo = step.undo or effect.undo
         try:
             token = _step.set(step)
             try:
@@ -501,6 +524,12 @@ class Ledger:
                 _step.reset(token)
         finally:
             make.close()
+
+    def forget(self, thing: Any) -> None:
+        """Note that what a step has made is gone, or has become a part of something else."""
+        for step in self.steps:
+            if step.thing is thing:
+                self._settle(step, StepState.UNDONE, thing)
 
     def intend(self, step: Step) -> None:
         """Write down that a step is about to be tried, once."""
@@ -519,8 +548,6 @@ class Ledger:
         undo_args: tuple[Any, ...] | None,
         find: str,
         find_args: tuple[Any, ...],
-        *,
-        absent: bool = False,
     ) -> Step:
         return Step(
             what,
@@ -532,8 +559,6 @@ class Ledger:
             undo_args,
             find,
             find_args,
-            absent,
-            number=len(self.steps) + 1,
             ledger_id=self.id,
         )
 
@@ -541,7 +566,7 @@ class Ledger:
         """Note that there is no such thing yet, where only its name will tell that it is ours."""
         effect: Effect = self.backend.effects[step.operation]
         matters = self.scope or self.journal or self.terms.choice == "rollback"
-        if effect.named and matters:
+        if effect.named and matters and step.operation not in self.backend.marked:
             with suppress(UnsupportedOperationError):
                 step.absent = not await getattr(self.backend, effect.named)(*step.find_args)
                 if not step.absent:
@@ -571,7 +596,11 @@ class Ledger:
             raise error
         found = await self._look(step, error)
         if found:
-            return found[0]
+            effect: Effect | None = self.backend.effects.get(step.operation)
+            if effect is None or not effect.is_told_once:
+                return found[0]
+            self._fail(step, StepState.DONE, found[0])
+            raise error
         self._fail(step, StepState.IN_DOUBT if found is None else StepState.NOT_MADE)
         if found is None and isinstance(error, CloudError):
             error.in_doubt = [step.doubt]
@@ -591,9 +620,10 @@ class Ledger:
         # Where two are found, the provider has made it twice: rolling back removes both.
         return found if found is None or len(found) < 2 else None  # noqa: PLR2004
 
-    def _fail(self, step: Step, state: StepState) -> None:
+    def _fail(self, step: Step, state: StepState, thing: Any = None) -> None:
         self.failed_step = step.what
-        self._settle(step, state, None)
+        with suppress(JournalError):  # it has the intent, and the step's own error matters more
+            self._settle(step, state, thing)
 
     def _settle(self, step: Step, state: StepState, thing: Any) -> None:
         if step.state is not StepState.NEW:  # a call that sends nothing makes nothing
@@ -669,7 +699,7 @@ def _failure(ledger: Ledger, error: BaseException | None) -> str:
     if not isinstance(error, Exception):
         return f"came {type(error).__name__}"
     why = error.message if isinstance(error, CloudError) else f"{type(error).__name__}: {error}"
-    return f"{ledger.failed_step or ledger.operation!r} failed: {why}"
+    return f"{ledger.failed_step or ledger.operation} failed: {why}"
 
 
 def _named(step: Step) -> str:

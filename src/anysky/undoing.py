@@ -7,8 +7,15 @@ from contextlib import suppress
 from typing import Any
 
 from . import deadlines
-from .errors import CloudError, ConflictError, NotFoundError, PartialFailureError, Rollback
+from .errors import (
+    CloudError,
+    ConflictError,
+    JournalError,
+    NotFoundError,
+    PartialFailureError,
+)
 from .ledger import Effect, Step, StepState, things_of
+from .outcomes import Rollback
 from .run import run
 from .runtime.base import Runtime
 
@@ -42,13 +49,16 @@ async def undo_steps(
             _leave(step, report, error)
         else:
             released = released or step.state is StepState.UNDONE
-            if step.state is StepState.UNDONE and step.thing is not None:
-                report.undone.append(step.bound)
+            if step.state is StepState.UNDONE:
+                report.undone += step.things
+                if step.is_gone:
+                    report.gone += step.things
         finally:
             if partial is not None:
                 _tell(partial, steps)
             if step.journal is not None:
-                step.journal.settle(step)
+                with suppress(JournalError):  # it warns, and tries again with what comes next
+                    step.journal.settle(step)
     return report
 
 
@@ -110,7 +120,7 @@ async def _undo(step: Step, patience: float) -> None:
             await _call_undo(step, None, 0.0)
         step.state = StepState.UNDONE
         return
-    found = await look_for(step, step.backend.list_lag)
+    found = await look_for(step, step.backend.list_lag if step.lag is None else step.lag)
     if found is None:
         raise ConflictError(f"it cannot be told whether this was made: {step.doubt}")
     for thing in found:
@@ -131,6 +141,7 @@ async def _call_undo(step: Step, thing: Any, patience: float) -> None:
         try:
             await undo(*arguments)
         except NotFoundError:
+            step.is_gone = True
             return
         except ConflictError:
             if runtime.now() + wait > end:

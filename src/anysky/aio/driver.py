@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from anysky.account import Account
 from anysky.backend.base import Backend, Option
+from anysky.bulk import each, returning
 from anysky.calling import (
     Call,
     check_options,
@@ -18,12 +20,14 @@ from anysky.calling import (
     endpoint_of,
     own_operation,
     typed_operation,
+    within,
 )
 from anysky.errors import InvalidAccountError
-from anysky.journal import Journal, find_journal, origin_of
+from anysky.journaling import find_journal, origin_of
 from anysky.ledger import Ledger, OnPartialFailure, Terms, check_choice
 from anysky.matching import EVERYTHING, is_empty, matches
 from anysky.model.compute import Filter
+from anysky.outcomes import Outcomes
 from anysky.paging import Page, PageGuard
 from anysky.registry import Provider
 from anysky.run import arun
@@ -35,10 +39,14 @@ from anysky.transport.retry import RetryPolicy
 from anysky.transport.settings import HTTPSettings, Verify
 from anysky.transport.tracing import Hooks
 
+if TYPE_CHECKING:
+    from anysky.journal import JournalFile
+
 __all__ = ["Driver"]
 
 B = TypeVar("B", bound=Backend)
 C = TypeVar("C", bound=Backend)
+Item = TypeVar("Item")
 T = TypeVar("T")
 M = TypeVar("M")
 P = ParamSpec("P")
@@ -116,7 +124,7 @@ class Driver(Generic[B]):
         hooks: Hooks | None = None,
         rate: float | None = None,
         on_partial_failure: OnPartialFailure = "keep",
-        journal: Journal | str | PathLike[str] | bool | None = None,
+        journal: JournalFile | str | PathLike[str] | bool | None = None,
         **settings: Any,
     ) -> None:
         if not hasattr(self, "_backend_class"):
@@ -161,7 +169,7 @@ class Driver(Generic[B]):
             self._guard,
             check_choice(on_partial_failure),
             find_journal(journal),
-            origin_of(self._backend_class.kind, self.type, self.account),
+            partial(origin_of, self._backend, self.type),
         )
 
     async def __aenter__(self) -> Self:
@@ -280,13 +288,43 @@ class Driver(Generic[B]):
             choice: What becomes of what was made if it fails; None as the driver was told.
             timed: Whether the driver's deadline counts; not so for content that is moved.
         """
-        name = _name(operation)
         terms = self._terms if choice is None else replace(self._terms, choice=check_choice(choice))
+        return await arun(self._making(operation, terms, what, named, undo_args, timed))
+
+    def _making(
+        self,
+        operation: Coroutine[Any, Any, T],
+        terms: Terms,
+        what: str,
+        named: tuple[Any, ...] = (),
+        undo_args: tuple[Any, ...] | None = None,
+        timed: bool = True,
+    ) -> Coroutine[Any, Any, T]:
+        name = _name(operation)
         ledger = Ledger(
             self._backend, name, terms, own=True, what=what, undo_args=undo_args, named=named
         )
-        with Call(self, self._backend, name, self._deadline if timed else None):
-            return await arun(ledger.run(operation))
+        call = Call(self, self._backend, name, self._deadline if timed else None)
+        return within(call, ledger.run(operation))
+
+    def _doing(self, operation: Coroutine[Any, Any, Any], item: T) -> Coroutine[Any, Any, T]:
+        """Run an operation on an item, and return the item."""
+        call = Call(self, self._backend, _name(operation), self._deadline)
+        return within(call, returning(operation, item))
+
+    async def _each(
+        self,
+        operation: str,
+        items: Sequence[Item],
+        attempt: Callable[[Item], Coroutine[Any, Any, T]],
+        limit: int,
+        choice: OnPartialFailure | None = None,
+    ) -> Outcomes[T]:
+        """Run an operation for each of many items; see `anysky.bulk.each`."""
+        chosen = self._terms.choice if choice is None else check_choice(choice)
+        job = each(operation, self._runtime, items, attempt, limit=limit, choice=chosen)
+        with Call(self, self._backend, operation, None):
+            return await arun(job)
 
     def _guard(self, operation: str) -> Call:
         return Call(self, self._backend, operation, None)

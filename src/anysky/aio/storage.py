@@ -10,7 +10,15 @@ Get a driver's class by the provider's name, make a driver, call it::
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
@@ -21,6 +29,7 @@ from anysky.ledger import OnPartialFailure
 from anysky.model import storage as model
 from anysky.names import StorageProvider as Provider
 from anysky.object_spec import object_spec
+from anysky.outcomes import Outcomes
 from anysky.registry import driver_class, register
 from anysky.transport.base import Body
 
@@ -452,6 +461,21 @@ class StorageDriver(Driver[StorageBackend]):
         await self._call(self._backend.delete_object(obj))
         return True
 
+    async def delete_objects(
+        self, objects: Sequence[model.Object], *, limit: int = 8
+    ) -> Outcomes[model.Object]:
+        """Delete objects and say what became of each; nothing is raised for one that fails.
+
+        Args:
+            objects: The objects, of any containers.
+            limit: How many requests are under way at once at the most.
+        """
+
+        def attempt(obj: model.Object) -> Coroutine[Any, Any, model.Object]:
+            return self._doing(self._backend.delete_object(obj), obj)
+
+        return await self._each("delete_objects", objects, attempt, limit, "keep")
+
     async def copy_object(
         self, source: model.Object, container: model.Container, name: str
     ) -> Object:
@@ -490,15 +514,21 @@ class StorageDriver(Driver[StorageBackend]):
             return "upload_object"
         if operation.startswith("download_object"):
             return "open_object"
+        if operation == "delete_objects":
+            return "delete_object"
         return super()._operation_name(operation.replace("iterate_", "list_", 1))
 
     async def _upload(
         self, source: Body, container: model.Container, spec: model.ObjectSpec, verify: bool
     ) -> Object:
         checked = CheckedBody(source, self._runtime, is_hashed=verify)
-        job = checked.upload_object(self._backend.upload_object(container, checked.body, spec))
+        upload = self._backend.upload_object(container, checked.body, spec)
         what = f"object {spec.name} in container {container.name}"
-        return self._object(await self._make(job, what, container, spec.name, timed=False))
+        try:
+            job = checked.upload_object(upload)
+            return self._object(await self._make(job, what, container, spec.name, timed=False))
+        finally:
+            upload.close()  # what is done before it may have failed
 
     async def _save(
         self,

@@ -8,8 +8,9 @@ from collections.abc import Generator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from anysky.errors import CloudError, InvalidRequestError, PartialFailureError, Rollback
+from anysky.errors import CloudError, InvalidRequestError, PartialFailureError
 from anysky.ledger import (
+    OTHER_API,
     PlannedUndo,
     Scope,
     Step,
@@ -20,6 +21,7 @@ from anysky.ledger import (
     leave_scope,
     things_of,
 )
+from anysky.outcomes import Rollback
 from anysky.run import arun
 from anysky.runtime.asyncio import AsyncioRuntime
 from anysky.undoing import start_undoing, undo_steps
@@ -29,9 +31,9 @@ if TYPE_CHECKING:
     from contextvars import Token
     from os import PathLike
 
-    from anysky.errors import InDoubt
-    from anysky.journal import Journal
+    from anysky.journal import JournalFile
     from anysky.ledger import Recorder
+    from anysky.outcomes import InDoubt
     from anysky.runtime.base import Runtime
 
 __all__ = ["Transaction", "transaction"]
@@ -145,10 +147,7 @@ class Transaction(Scope):
         if self._is_over:
             raise InvalidRequestError("the transaction is over")
         if runtime.is_blocking != self._runtime.is_blocking:
-            raise InvalidRequestError(
-                "drivers of the asyncio API need anysky.aio.transaction(), the others "
-                "anysky.transaction()"
-            )
+            raise InvalidRequestError(OTHER_API)
         if self.recorder is None and journal is not None:
             self.recorder = journal
             self._begin()
@@ -196,7 +195,7 @@ class Transaction(Scope):
         return start_undoing(self._runtime, self._steps, failure)
 
 
-def transaction(*, journal: Journal | str | PathLike[str] | bool | None = None) -> Transaction:
+def transaction(*, journal: JournalFile | str | PathLike[str] | bool | None = None) -> Transaction:
     """Begin a block that is undone, over all drivers and clouds, if it is left by an exception.
 
     ::
@@ -213,6 +212,6 @@ def transaction(*, journal: Journal | str | PathLike[str] | bool | None = None) 
         journal: Where steps are written down, as for drivers; by default that of the first driver
             which has one.
     """
-    from anysky.journal import find_journal
+    from anysky.journaling import find_journal
 
     return Transaction(find_journal(journal))

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from anysky.account import Account
 from anysky.errors import UnsupportedOperationError
-from anysky.ledger import Effect, Ledger, current_ledger
+from anysky.ledger import MARK_TAG, Effect, Ledger, current_ledger
 from anysky.runtime.base import Runtime
 from anysky.transport.base import Limits, Response, Transport
 from anysky.transport.retry import too_many
@@ -80,6 +80,7 @@ class Backend:
             own operations to those of the contract.
         marked: Those of them whose request carries `anysky.ledger.mark` as a tag, so that what
             was made is found again when the answer is lost.
+        marked_as: How the mark is told to people: where to look for it, up to the ``=``.
         list_lag: Seconds after which the provider's lists show what was made before.
     """
 
@@ -90,6 +91,7 @@ class Backend:
     driver_attributes: ClassVar[tuple[str, ...]] = ()
     effects: ClassVar[Mapping[str, Effect]] = {}
     marked: ClassVar[frozenset[str]] = frozenset()
+    marked_as: ClassVar[str] = f"tagged {MARK_TAG}"
     list_lag: float = 30.0
 
     def __init__(self, account: Account, connection: Connection) -> None:

@@ -119,6 +119,7 @@ def unbound(thing: T) -> T:
         return thing
     plain: Any = next(cls for cls in type(thing).__mro__ if cls.__module__.startswith(_MODELS))
     made: T = object.__new__(plain)
-    for (read, _), (_, write) in zip(field_slots(type(thing)), field_slots(plain), strict=True):
+    bound: Any = type(thing)
+    for (read, _), (_, write) in zip(field_slots(bound), field_slots(plain), strict=True):
         write(made, unbound(read(thing)))
     return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, ClassVar, TypeVar
 
@@ -68,11 +69,9 @@ class AsyncioRuntime(CommonRuntime):
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError as cancelled:
-            try:
-                done, _ = await asyncio.wait([task], timeout=PATIENCE)
-            except asyncio.CancelledError:
-                done = set()
-            if not done:
+            with contextlib.suppress(asyncio.CancelledError):  # the second one goes through at once
+                await asyncio.wait([task], timeout=PATIENCE)
+            if not task.done():
                 task.cancel()
                 await asyncio.wait([task], timeout=1.0)
             if task.cancelled() or not task.done():
