@@ -28,9 +28,11 @@ class Script:
     requests: list[Request] = field(default_factory=list)
 
     def answer(self, *bodies: Any, status: int = 200) -> None:
-        for body in bodies:
+        """Add answers: sent as JSON, or as they are if bytes; a pair has a status of its own."""
+        for given in bodies:
+            code, body = given if isinstance(given, tuple) else (status, given)
             raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-            self.answers.append(Response(status, {"content-type": "application/json"}, raw))
+            self.answers.append(Response(code, {"content-type": "application/json"}, raw))
 
     async def send(self, request: Request) -> Response:
         self.requests.append(request)

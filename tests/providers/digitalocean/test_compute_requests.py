@@ -1,6 +1,6 @@
 """Each operation of compute: the exact requests it sends, and the models it makes of answers."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -148,7 +148,12 @@ PING_BODY = {"protocol": "icmp", "ports": "0", "destinations": {"addresses": ["1
 SPEC = NodeSpec("web-1", THE_SIZE, THE_IMAGE, FRANKFURT)
 SPEC_BODY = {"name": "web-1", "region": "fra1", "size": "s-1vcpu-1gb", "image": "debian-12-x64"}
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ2OfbRNsQ9kWGaS4tb8gXpm7Jn2w9jlzFPyAXAh4wrY me"
+FINGERPRINT = "03:d6:19:ed:aa:54:4a:19:a0:1b:c5:ba:79:c4:26:0d"
+KEY_NAME = f"anysky-{FINGERPRINT.replace(':', '')}"
 NEXT = "https://api.digitalocean.com/v2/droplets?page=2&per_page=200&tag_name=web"
+MARK = "0" * 32
+MARKED = f"anysky-op:{MARK}"
+UNMARK = ("DELETE", f"/v2/tags/{MARKED}")
 
 
 @dataclass
@@ -252,8 +257,45 @@ CASES = [
     Case(
         "create_node",
         lambda b: b.create_node(SPEC),
-        [{"droplet": DROPLET, "links": {}}],
-        [("POST", "/v2/droplets", SPEC_BODY)],
+        [{"droplet": {**DROPLET, "tags": [*DROPLET["tags"], MARKED]}, "links": {}}, b""],
+        [("POST", "/v2/droplets", {**SPEC_BODY, "tags": [MARKED]}), UNMARK],
+        THE_NODE,
+    ),
+    Case(
+        "create_node with a public key that the account has",
+        lambda b: b.create_node(replace(SPEC, auth=NodeAuthSSHKey(PUBLIC_KEY))),
+        [{"ssh_key": KEY}, {"droplet": DROPLET}, b""],
+        [
+            ("GET", f"/v2/account/keys/{FINGERPRINT}"),
+            ("POST", "/v2/droplets", {**SPEC_BODY, "ssh_keys": [FINGERPRINT], "tags": [MARKED]}),
+            UNMARK,
+        ],
+        THE_NODE,
+    ),
+    Case(
+        "create_node with a new public key",
+        lambda b: b.create_node(replace(SPEC, auth=NodeAuthSSHKey(PUBLIC_KEY))),
+        [(404, {"id": "not_found"}), {"ssh_key": KEY}, {"droplet": DROPLET}, b""],
+        [
+            ("GET", f"/v2/account/keys/{FINGERPRINT}"),
+            ("POST", "/v2/account/keys", {"name": KEY_NAME, "public_key": PUBLIC_KEY}),
+            ("POST", "/v2/droplets", {**SPEC_BODY, "ssh_keys": [FINGERPRINT], "tags": [MARKED]}),
+            UNMARK,
+        ],
+        THE_NODE,
+    ),
+    Case(
+        "create_node in security groups",
+        lambda b: b.create_node(
+            replace(SPEC, security_groups=[THE_FIREWALL, replace(THE_FIREWALL, id="fw-2")])
+        ),
+        [{"droplet": DROPLET}, b"", b"", b""],
+        [
+            ("POST", "/v2/droplets", {**SPEC_BODY, "tags": [MARKED]}),
+            UNMARK,
+            ("POST", "/v2/firewalls/fw-1/droplets", {"droplet_ids": [3164444]}),
+            ("POST", "/v2/firewalls/fw-2/droplets", {"droplet_ids": [3164444]}),
+        ],
         THE_NODE,
     ),
     Case(
@@ -278,9 +320,10 @@ CASES = [
                 },
             )
         ),
-        [{"ssh_keys": [KEY]}, {"droplet": DROPLET}],
+        [{"ssh_keys": [KEY]}, {"ssh_key": KEY}, {"droplet": DROPLET}, b""],
         [
             ("GET", "/v2/account/keys?per_page=200"),
+            ("GET", f"/v2/account/keys/{FINGERPRINT}"),
             (
                 "POST",
                 "/v2/droplets",
@@ -288,8 +331,8 @@ CASES = [
                     **SPEC_BODY,
                     "region": "nyc3",
                     "image": 7,
-                    "ssh_keys": [1, "03:d6:19:ed:aa:54:4a:19:a0:1b:c5:ba:79:c4:26:0d", "3b:16:bf"],
-                    "tags": ["env:prod", "web", "plain"],
+                    "ssh_keys": [1, "3b:16:bf", FINGERPRINT],
+                    "tags": ["env:prod", "web", "plain", MARKED],
                     "user_data": "#cloud-config\n",
                     "vpc_uuid": "vpc-1",
                     "backups": True,
@@ -298,6 +341,7 @@ CASES = [
                     "volumes": ["vol-1"],
                 },
             ),
+            UNMARK,
         ],
         THE_NODE,
         {"region": "nyc3"},
@@ -431,9 +475,10 @@ CASES = [
         THE_IMAGE,
     ),
     Case(
-        "create_image, the newest snapshot of that name",
+        "create_image, the new snapshot of that name",
         lambda b: b.create_image(THE_NODE, "nightly", None),
         [
+            {"snapshots": [{"id": 5, "name": "nightly"}]},
             DONE,
             {
                 "snapshots": [
@@ -445,6 +490,7 @@ CASES = [
             {"image": SNAPSHOT_IMAGE},
         ],
         [
+            ("GET", "/v2/droplets/3164444/snapshots?per_page=200"),
             ("POST", "/v2/droplets/3164444/actions", {"type": "snapshot", "name": "nightly"}),
             ("GET", "/v2/droplets/3164444/snapshots?per_page=200"),
             ("GET", "/v2/images/7"),
@@ -498,7 +544,7 @@ CASES = [
                 },
             )
         ),
-        [{"volume": VOLUME}],
+        [{"volume": {**VOLUME, "tags": [*VOLUME["tags"], MARKED]}}, b""],
         [
             (
                 "POST",
@@ -508,12 +554,13 @@ CASES = [
                     "size_gigabytes": 10,
                     "region": "fra1",
                     "snapshot_id": "snap-1",
-                    "tags": ["env:prod"],
+                    "tags": ["env:prod", MARKED],
                     "description": "text",
                     "filesystem_type": "ext4",
                     "filesystem_label": "data",
                 },
-            )
+            ),
+            UNMARK,
         ],
         THE_VOLUME,
     ),
@@ -539,6 +586,12 @@ CASES = [
         [("DELETE", "/v2/volumes/vol-1")],
     ),
     Case(
+        "destroy_volume that still carries a mark",
+        lambda b: b.destroy_volume(replace(THE_VOLUME, tags={"anysky-op": MARK})),
+        [b"", b""],
+        [("DELETE", "/v2/volumes/vol-1"), UNMARK],
+    ),
+    Case(
         "list_volume_snapshots",
         lambda b: b.list_volume_snapshots(THE_VOLUME, None),
         [{"snapshots": [VOLUME_SNAPSHOT]}],
@@ -555,15 +608,22 @@ CASES = [
     Case(
         "create_volume_snapshot",
         lambda b: b.create_volume_snapshot(THE_VOLUME, "daily"),
-        [{"snapshot": VOLUME_SNAPSHOT}],
-        [("POST", "/v2/volumes/vol-1/snapshots", {"name": "daily"})],
+        [{"snapshot": {**VOLUME_SNAPSHOT, "tags": [MARKED]}}, b""],
+        [("POST", "/v2/volumes/vol-1/snapshots", {"name": "daily", "tags": [MARKED]}), UNMARK],
         THE_VOLUME_SNAPSHOT,
     ),
     Case(
         "create_volume_snapshot without a name",
         lambda b: b.create_volume_snapshot(THE_VOLUME, None),
-        [{"snapshot": VOLUME_SNAPSHOT}],
-        [("POST", "/v2/volumes/vol-1/snapshots", {"name": "data-20260101-000000"})],
+        [{"snapshot": {**VOLUME_SNAPSHOT, "tags": None}}, b""],
+        [
+            (
+                "POST",
+                "/v2/volumes/vol-1/snapshots",
+                {"name": "data-20260101-000000", "tags": [MARKED]},
+            ),
+            UNMARK,
+        ],
         THE_VOLUME_SNAPSHOT,
     ),
     Case(
@@ -733,7 +793,8 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_requests_and_models(case, backend_of, script):
+def test_requests_and_models(case, backend_of, script, monkeypatch):
+    monkeypatch.setattr("anysky.ledger.fresh_mark", lambda: MARK)
     script.answer(*case.answers)
 
     result = run(case.call(backend_of(DigitalOceanCompute, **case.settings)))
@@ -825,13 +886,6 @@ SUBNET = Subnet("s", "s", "10.0.0.0/24", "vpc-1")
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (
-            lambda b: b.create_node(
-                NodeSpec("n", THE_SIZE, THE_IMAGE, security_groups=[THE_FIREWALL])
-            ),
-            UnsupportedOperationError,
-            "ex_add_nodes_to_security_group",
-        ),
         (
             lambda b: b.create_node(
                 NodeSpec("n", THE_SIZE, THE_IMAGE, auth=NodeAuthPassword("hunter2"))
@@ -948,7 +1002,7 @@ def test_what_cannot_be_done_as_asked_is_refused_before_sending(
 @pytest.mark.parametrize(
     ("call", "send_class"),
     [
-        (lambda b: b.create_node(SPEC), "ONCE"),
+        (lambda b: b.create_network("inner", None, FRANKFURT, {}), "ONCE"),
         (lambda b: b.reboot_node(THE_NODE), "ONCE"),
         (lambda b: b.add_security_group_rule(THE_FIREWALL, HTTPS), "REPEATABLE"),
         (lambda b: b.destroy_node(THE_NODE), "REPEATABLE"),
@@ -956,7 +1010,7 @@ def test_what_cannot_be_done_as_asked_is_refused_before_sending(
     ],
 )
 def test_how_often_a_request_may_be_sent(call, send_class, backend_of, script):
-    script.answer({**DONE, "droplet": DROPLET})
+    script.answer({**DONE, "droplet": DROPLET, "vpc": VPC})
 
     run(call(backend_of(DigitalOceanCompute)))
 

@@ -103,13 +103,12 @@ def test_droplet_that_is_busy(compute, digitalocean):
 
 
 def test_creating_is_sent_once_and_a_lost_answer_is_told(compute, digitalocean):
-    size, image = compute.list_sizes()[0], compute.get_image("debian-12-x64")
-    fault = digitalocean.fail_next(None, method="POST", path="/v2/droplets", after_work=True)
+    fault = digitalocean.fail_next(None, method="POST", path="/v2/vpcs", after_work=True)
 
-    with pytest.raises(OutcomeUnknownError, match="digitalocean create_node"):
-        compute.create_node("a", size, image)
+    with pytest.raises(OutcomeUnknownError, match="digitalocean create_network"):
+        compute.create_network("inner")
 
-    assert (fault.hits, len(digitalocean.droplets)) == (1, 1)
+    assert (fault.hits, len(digitalocean.vpcs)) == (1, 1)
 
 
 def test_deleting_again_after_a_lost_answer_is_done(compute, digitalocean):

@@ -8,34 +8,29 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
-from anysky.account import Account
-from anysky.backend.base import Backend, Connection
+from anysky.backend.base import Connection
 from anysky.errors import (
     AlreadyExistsError,
     CloudError,
     ConflictError,
-    InvalidAccountError,
     InvalidRequestError,
     QuotaExceededError,
 )
-from anysky.model.compute import NodeLocation
 from anysky.runtime.base import Runtime
 from anysky.transport.base import Response
-from anysky.transport.signing import BearerSigner
 from anysky.waiting import wait_until
 from anysky.wire.rest import Kinds, Params, Refusal, RestAPI
 
-from . import DigitalOcean
-
-__all__ = ["Action", "DigitalOceanAPI", "DigitalOceanBackend", "Listing", "number_of"]
+__all__ = ["Action", "DigitalOceanAPI", "Listing", "number_of"]
 
 T = TypeVar("T")
 
 _PER_PAGE = ("per_page", "200")
+_COMPLETED, _ERRORED = "completed", "errored"
 
 # The API's own codes only repeat the status: what it means stands in the message alone. These are
 # whole phrases, since "limit" and "exceed" are also words of complaints about a wrong argument.
@@ -45,10 +40,12 @@ _QUOTA = (
     r"( \(\d+\))? (has been |was |is )?(exceeded|reached)"
     r"|(reached|exceeded) (your|the account's) [\w ]*limit"
 )
-_TAKEN = r"already (exists|in use|available in this region)\b|^duplicate name"
+_TAKEN = (
+    r"already (exists|in use|available in this region)\b|^duplicate name|\bname is not unique\b"
+)
 _BUSY = (
     r"already has a pending event|\balready (attached|assigned)\b|\bis locked\b"
-    r"|\bis currently (on|off)\b|\bdelete VPC with members"
+    r"|\bis currently (on|off)\b|\bdelete VPC with members|\bwhile it processes previous actions\b"
 )
 _MEANINGS: tuple[tuple[re.Pattern[str], type[CloudError]], ...] = (
     (re.compile(_QUOTA, re.IGNORECASE), QuotaExceededError),
@@ -101,9 +98,27 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     resource_type: str = ""
     region_slug: str | None = None
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is over, well or not."""
+        return self.status in (_COMPLETED, _ERRORED)
+
+    def check(self) -> None:
+        """Raise what an end with an error means.
+
+        Raises:
+            ConflictError: It ended with one.
+        """
+        if self.status == _ERRORED:
+            raise ConflictError(f"the action {self.type} ({self.id}) ended with an error")
+
 
 class _OneAction(msgspec.Struct):
     action: Action
+
+
+class _Actions(Listing, kw_only=True):
+    actions: list[Action]
 
 
 class _ErrorBody(msgspec.Struct):
@@ -146,15 +161,38 @@ class DigitalOceanAPI(RestAPI):
             ConflictError: The action ended with an error, or another one is under way.
             DeadlineExceededError: The time was not enough; the action goes on by itself.
         """
-        started = await self.call("POST", path, _OneAction, json=json)
-        if _ended(started.action):
-            return started.action
+        ended = await self.ended(await self.begin(path, json))
+        ended.check()
+        return ended
+
+    async def begin(self, path: str, json: Mapping[str, Any]) -> Action:
+        """Start an action.
+
+        Raises:
+            ConflictError: Another one is under way.
+        """
+        return (await self.call("POST", path, _OneAction, json=json)).action
+
+    async def ended(self, action: Action) -> Action:
+        """Wait for the end of an action, well or not.
+
+        Raises:
+            DeadlineExceededError: The time was not enough; the action goes on by itself.
+        """
+        if action.has_ended:
+            return action
         return await wait_until(
-            lambda: self.get_action(started.action.id),
-            _ended,
+            lambda: self.get_action(action.id),
+            lambda seen: seen.has_ended,
             self._runtime,
-            what=f"the end of the action {started.action.type}",
+            what=f"the end of the action {action.type}",
         )
+
+    async def settle(self, path: str) -> None:
+        """Wait until nothing is done with a thing any more: GET …/actions, the newest first."""
+        answer = await self.call("GET", f"{path}/actions", _Actions, params=(_PER_PAGE,))
+        for action in answer.actions:
+            await self.ended(action)
 
     async def get_action(self, action_id: int) -> Action:
         """Fetch an action: GET /v2/actions/{id}."""
@@ -166,34 +204,6 @@ class DigitalOceanAPI(RestAPI):
         return Refusal(body.message, _meaning(response, body.message), body.id, body.request_id)
 
 
-class DigitalOceanBackend(Backend):
-    """What the services of DigitalOcean share."""
-
-    account: DigitalOcean
-
-    def __init__(self, account: Account, connection: Connection) -> None:
-        super().__init__(account, connection)
-        self.api = DigitalOceanAPI(connection)
-
-    @classmethod
-    def signer(cls, account: Account, connection: Connection) -> BearerSigner:  # noqa: ARG003 - the token is in the account
-        """Return what sends the token."""
-        return BearerSigner(cast("DigitalOcean", account).token.reveal())
-
-    def region_of(self, location: NodeLocation | None) -> str:
-        """Return the region for something new.
-
-        Raises:
-            InvalidAccountError: Neither the call nor the account names one.
-        """
-        region = location.id if location else self.account.region
-        if not region:
-            raise InvalidAccountError(
-                "DigitalOcean needs a region: pass location=, or region= to the driver"
-            )
-        return region
-
-
 def number_of(id: str, what: str) -> int:
     """Return an id as the number that bodies of requests want.
 
@@ -203,12 +213,6 @@ def number_of(id: str, what: str) -> int:
     if not (id.isascii() and id.isdecimal()):
         raise InvalidRequestError(f"the id of a {what} at DigitalOcean is a number, not {id!r}")
     return int(id)
-
-
-def _ended(action: Action) -> bool:
-    if action.status == "errored":
-        raise ConflictError(f"the action {action.type} ({action.id}) ended with an error")
-    return action.status == "completed"
 
 
 def _meaning(response: Response, message: str) -> type[CloudError] | None:

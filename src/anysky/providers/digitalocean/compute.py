@@ -5,17 +5,16 @@ Vendor's reference: https://docs.digitalocean.com/reference/api/digitalocean/#ta
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
 import msgspec
 
-from anysky.backend.base import Option
+from anysky.backend.base import Effect, Option
+from anysky.backend.compute import ComputeBackend
 from anysky.errors import InvalidRequestError, NotFoundError, UnsupportedOperationError
+from anysky.ledger import mark_tag
 from anysky.model.compute import (
     Filter,
     Node,
@@ -117,6 +116,17 @@ class DigitalOceanCompute(Sizes, Images, Volumes, Keys, Networks, Firewalls):
     """DigitalOcean's Droplets and what belongs to them."""
 
     features: ClassVar[dict[str, list[str]]] = {"create_node": ["ssh_key"]}
+    marked = frozenset({"create_node", "create_volume", "create_volume_snapshot"})
+    # Each operation says in its own steps how what it makes is found again. A copied image is the
+    # same one in a further region, and nothing takes it from there but deleting it everywhere.
+    effects: ClassVar[Mapping[str, Effect]] = {
+        **{
+            operation: Effect(effect.undo)
+            for operation, effect in ComputeBackend.effects.items()
+            if operation != "copy_image"
+        },
+        "add_nodes_to_security_group": Effect("remove_nodes_from_security_group"),
+    }
     options: ClassVar[Mapping[str, tuple[Option, ...]]] = {
         "list_nodes": (Option("ex_tag_name", "str", "only Droplets with this plain tag"),),
         "create_node": (
@@ -151,15 +161,26 @@ class DigitalOceanCompute(Sizes, Images, Volumes, Keys, Networks, Firewalls):
     async def create_node(self, spec: NodeSpec) -> Node:
         """Create a Droplet: POST /v2/droplets.
 
+        A public key in ``auth`` is imported first, under a name made of its fingerprint, unless
+        the account has it. The Droplet is added to each security group afterwards.
+
         Raises:
             KeyPairDoesNotExistError: The account has no key of the name in `key_pair`.
+            PartialFailureError: The key was imported, or the Droplet was made, but not all.
         """
         body = self._droplet_body(spec)
         if spec.key_pair is not None:
-            key = await self.get_key_pair(spec.key_pair)
-            body["ssh_keys"] = [*body.get("ssh_keys", ()), key.fingerprint]
-        answer = await self.api.call("POST", "/droplets", _OneDroplet, json=body)
-        return _NodeReader().node(answer.droplet)
+            body["ssh_keys"].append((await self.get_key_pair(spec.key_pair)).fingerprint)
+        async with self.ledger("create_node") as ledger:
+            if isinstance(spec.auth, NodeAuthSSHKey):
+                key = await self._find_or_import(ledger, spec.auth.pubkey)
+                body["ssh_keys"].append(key)
+            made = self._create_droplet(body)
+            node = await ledger.step(f"node {spec.name}", made, self.destroy_node)
+            node = await self._unmark(node, ledger)
+            for group in spec.security_groups:
+                await self._join(ledger, group, node)
+        return node
 
     async def reboot_node(self, node: Node) -> None:
         """Reboot a Droplet and wait for it: POST /v2/droplets/{id}/actions."""
@@ -175,7 +196,7 @@ class DigitalOceanCompute(Sizes, Images, Volumes, Keys, Networks, Firewalls):
 
     async def destroy_node(self, node: Node) -> None:
         """Destroy a Droplet: DELETE /v2/droplets/{id}."""
-        await self.api.send("DELETE", f"/droplets/{segment(node.id)}")
+        await self._destroy(f"/droplets/{segment(node.id)}", node)
 
     async def rename_node(self, node: Node, name: str) -> Node:
         """Rename a Droplet and wait for it: POST /v2/droplets/{id}/actions."""
@@ -263,7 +284,7 @@ class DigitalOceanCompute(Sizes, Images, Volumes, Keys, Networks, Firewalls):
             "region": self.region_of(spec.location),
             "size": spec.size.id,
             "image": image_key(spec.image),
-            "ssh_keys": [*options.get("ex_ssh_key_ids", ()), *_fingerprints(spec)],
+            "ssh_keys": [*options.get("ex_ssh_key_ids", ())],
             "tags": [*words_of(spec.tags), *options.get("ex_tags", ())],
             "user_data": spec.user_data,
             "vpc_uuid": spec.network.id if spec.network else None,
@@ -272,31 +293,21 @@ class DigitalOceanCompute(Sizes, Images, Volumes, Keys, Networks, Firewalls):
             "monitoring": options.get("ex_monitoring"),
             "volumes": options.get("ex_volumes"),
         }
-        return {name: value for name, value in body.items() if value not in (None, [])}
+        return {name: value for name, value in body.items() if value is not None}
+
+    async def _create_droplet(self, body: dict[str, Any]) -> Node:
+        marked = {**body, "tags": [*body["tags"], *words_of(mark_tag())]}
+        given = {name: value for name, value in marked.items() if value != []}
+        answer = await self.api.call("POST", "/droplets", _OneDroplet, json=given)
+        return _NodeReader().node(answer.droplet)
 
 
 def _check_spec(spec: NodeSpec) -> None:
     """Refuse what one request cannot make."""
-    if spec.security_groups:
-        raise UnsupportedOperationError(
-            "DigitalOcean's firewalls take Droplets that exist: create the node, then call "
-            "ex_add_nodes_to_security_group(group, [node])"
-        )
     if isinstance(spec.auth, NodeAuthPassword):
         raise UnsupportedOperationError("DigitalOcean sets no passwords: pass key_pair=")
     if isinstance(spec.network, Subnet):
         raise UnsupportedOperationError("DigitalOcean's networks have no subnets: pass a network")
-
-
-def _fingerprints(spec: NodeSpec) -> list[str]:
-    """Name a public key by its MD5 fingerprint, as DigitalOcean does the keys that it knows."""
-    if not isinstance(spec.auth, NodeAuthSSHKey):
-        return []
-    try:
-        blob = base64.b64decode(spec.auth.pubkey.split()[1], validate=True)
-    except (IndexError, binascii.Error, ValueError) as error:
-        raise InvalidRequestError("auth is not a public key in OpenSSH's format") from error
-    return [hashlib.md5(blob, usedforsecurity=False).digest().hex(":")]
 
 
 def _node_params(filter: Filter) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from anysky.backend.base import Effect
 from anysky.backend.dns import DNSBackend
 from anysky.errors import (
     AlreadyExistsError,
@@ -24,9 +25,11 @@ from anysky.errors import (
 )
 from anysky.model.dns import Record, RecordType, Zone
 from anysky.paging import Page
+from anysky.waiting import all_pages
 from anysky.wire.rest import Kinds, extra_of, segment
 
-from .api import DigitalOceanBackend, Listing
+from .api import Listing
+from .backend import DigitalOceanBackend
 
 __all__ = ["DigitalOceanDNS"]
 
@@ -48,6 +51,7 @@ _MASTER = "master"
 _HOSTS = frozenset({RecordType.CNAME, RecordType.MX, RecordType.NS, RecordType.SRV})
 _SETTABLE = ("ttl", "priority", "weight", "port", "flags", "tag")
 _ANSWERED = ("id", "type", "name", "data")
+_IDENTIFYING = ("type", "name", "data", "priority", "weight", "port", "flags", "tag")
 
 
 class _Domain(msgspec.Struct):
@@ -103,6 +107,11 @@ class DigitalOceanDNS(DigitalOceanBackend, DNSBackend):
         )
     }
 
+    # Each operation says in its own step how what it makes is found again.
+    effects: ClassVar[Mapping[str, Effect]] = {
+        operation: Effect(effect.undo) for operation, effect in DNSBackend.effects.items()
+    }
+
     async def list_zones(self, cursor: str | None) -> Page[Zone]:
         """List domains: GET /v2/domains."""
         answer = await self.api.page(cursor, "/domains", _Domains)
@@ -128,8 +137,10 @@ class DigitalOceanDNS(DigitalOceanBackend, DNSBackend):
             )
         _check_extra(extra, ("ip_address",))
         body = {"name": domain, **extra}
-        answer = await self.api.call("POST", "/domains", _OneDomain, json=body, kinds=_ZONE_KINDS)
-        return _zone(answer.domain)
+        async with self.ledger("create_zone") as ledger:
+            known = await self._known(ledger, self._zones_made, domain)
+            made = self._post_domain(body)
+            return await ledger.step(f"zone {domain}", made, self.delete_zone, **known)
 
     async def delete_zone(self, zone: Zone) -> None:
         """Delete a domain with its records: DELETE /v2/domains/{name}."""
@@ -153,9 +164,12 @@ class DigitalOceanDNS(DigitalOceanBackend, DNSBackend):
     ) -> Record:
         """Create a record: POST /v2/domains/{name}/records."""
         body = _body(zone, name, type, data, extra)
-        path = f"{_path(zone.id)}/records"
-        answer = await self.api.call("POST", path, _OneRecord, json=body, kinds=_NEW_RECORD_KINDS)
-        return _record(zone, answer.domain_record)
+        what = f"record {type} {name or _APEX} of zone {zone.domain}"
+        async with self.ledger("create_record") as ledger:
+            looked_for = (zone, *((key, body[key]) for key in _IDENTIFYING if key in body))
+            known = await self._known(ledger, self._records_made, *looked_for)
+            made = self._post_record(zone, body)
+            return await ledger.step(what, made, self.delete_record, **known)
 
     async def update_record(
         self,
@@ -186,6 +200,34 @@ class DigitalOceanDNS(DigitalOceanBackend, DNSBackend):
     async def delete_record(self, record: Record) -> None:
         """Delete a record: DELETE /v2/domains/{name}/records/{id}."""
         await self.api.send("DELETE", _path(record.zone.id, record.id), kinds=_RECORD_KINDS)
+
+    async def _post_domain(self, body: Mapping[str, Any]) -> Zone:
+        answer = await self.api.call("POST", "/domains", _OneDomain, json=body, kinds=_ZONE_KINDS)
+        return _zone(answer.domain)
+
+    async def _post_record(self, zone: Zone, body: Mapping[str, Any]) -> Record:
+        path = f"{_path(zone.id)}/records"
+        answer = await self.api.call("POST", path, _OneRecord, json=body, kinds=_NEW_RECORD_KINDS)
+        return _record(zone, answer.domain_record)
+
+    async def _zones_made(self, _: str, domain: str) -> list[Zone]:
+        """Find a domain, which the whole of DigitalOcean has only once."""
+        try:
+            return [await self.get_zone(domain)]
+        except NotFoundError:
+            return []
+
+    async def _records_made(self, _: str, zone: Zone, *wanted: tuple[str, Any]) -> list[Record]:
+        """Find the records that hold exactly this."""
+        found = await all_pages(
+            lambda cursor: self.list_records(zone, cursor), self.connection.limits
+        )
+        asked = {key: _comparable(value) for key, value in wanted}
+        return [
+            record
+            for record in found
+            if asked == {key: _comparable(record.extra.get(key)) for key in asked}
+        ]
 
 
 def _path(zone_id: str, record_id: str = "") -> str:
@@ -239,6 +281,11 @@ def _absolute(zone: Zone, host: str) -> str:
     if host == _APEX or host.endswith("."):
         return host
     return f"{host}." if "." in host else f"{host}.{zone.domain}."
+
+
+def _comparable(value: Any) -> Any:
+    """Return what a record holds so that two ways to write a host's name are equal."""
+    return value.removesuffix(".") if isinstance(value, str) else value
 
 
 def _zone(raw: msgspec.Raw) -> Zone:

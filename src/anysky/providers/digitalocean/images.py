@@ -18,7 +18,8 @@ from anysky.paging import Page
 from anysky.waiting import all_pages
 from anysky.wire.rest import extra_of, segment
 
-from .api import DigitalOceanBackend, Listing
+from .api import Listing
+from .backend import DigitalOceanBackend
 
 __all__ = ["Images", "image_key", "image_of"]
 
@@ -90,18 +91,16 @@ class Images(DigitalOceanBackend, ComputeBackend):
         The action does not tell the image, so it is looked up among the Droplet's snapshots.
         """
         _refuse_description(description)
-        path = f"/droplets/{segment(node.id)}"
-        await self.api.act(f"{path}/actions", {"type": "snapshot", "name": name})
-
-        async def fetch(cursor: str | None) -> Page[_Snapshot]:
-            answer = await self.api.page(cursor, f"{path}/snapshots", _Snapshots)
-            return Page(answer.snapshots, answer.next)
-
-        found = await all_pages(fetch, self.connection.limits)
-        numbers = [snapshot.id for snapshot in found if snapshot.name == name]
-        if not numbers:
-            raise NotFoundError(f"the Droplet has no snapshot {name!r} although it was just made")
-        return await self.get_image(str(max(numbers)))
+        before = await self._snapshots(node.id, name)
+        async with self.ledger("create_image") as ledger:
+            # The wait is a part of the step: there is no image, and no id of one, before its end.
+            return await ledger.step(
+                f"image {name}",
+                self._snapshot(node.id, name, *before),
+                self.delete_image,
+                find=self._images_made,
+                find_args=(node.id, name, *before),
+            )
 
     async def delete_image(self, image: NodeImage) -> None:
         """Delete an image of the account: DELETE /v2/images/{id}."""
@@ -130,6 +129,36 @@ class Images(DigitalOceanBackend, ComputeBackend):
             f"/images/{segment(image.id)}/actions", {"type": "transfer", "region": region}
         )
         return await self.get_image(image.id)
+
+    async def _snapshot(self, node_id: str, name: str, *before: int) -> NodeImage:
+        await self.api.act(f"{_droplet(node_id)}/actions", {"type": "snapshot", "name": name})
+        found = await self._new_images(node_id, name, *before)
+        if not found:
+            raise NotFoundError(f"the Droplet has no snapshot {name!r} although it was just made")
+        return found[-1]
+
+    async def _images_made(self, _: str, node_id: str, name: str, *before: int) -> list[NodeImage]:
+        """Find the snapshots of a name that a Droplet has got since, when none is under way."""
+        await self.api.settle(_droplet(node_id))
+        return await self._new_images(node_id, name, *before)
+
+    async def _new_images(self, node_id: str, name: str, *before: int) -> list[NodeImage]:
+        numbers = sorted(set(await self._snapshots(node_id, name)) - set(before))
+        return [await self.get_image(str(number)) for number in numbers]
+
+    async def _snapshots(self, node_id: str, name: str) -> list[int]:
+        """Return the numbers of a Droplet's snapshots of a name."""
+
+        async def fetch(cursor: str | None) -> Page[_Snapshot]:
+            answer = await self.api.page(cursor, f"{_droplet(node_id)}/snapshots", _Snapshots)
+            return Page(answer.snapshots, answer.next)
+
+        found = await all_pages(fetch, self.connection.limits)
+        return [snapshot.id for snapshot in found if snapshot.name == name]
+
+
+def _droplet(node_id: str) -> str:
+    return f"/droplets/{segment(node_id)}"
 
 
 def image_of(raw: msgspec.Raw) -> NodeImage:

@@ -11,12 +11,15 @@ from collections.abc import Mapping
 import msgspec
 
 from anysky.backend.compute import ComputeBackend
-from anysky.errors import UnsupportedOperationError
+from anysky.errors import NotFoundError, UnsupportedOperationError
+from anysky.ledger import Ledger
 from anysky.model.compute import Filter, FloatingIP, Network, Node, NodeLocation
 from anysky.paging import Page
+from anysky.waiting import all_pages
 from anysky.wire.rest import extra_of, segment
 
-from .api import DigitalOceanBackend, Listing, number_of
+from .api import Listing, number_of
+from .backend import DigitalOceanBackend, is_watched
 
 __all__ = ["Networks"]
 
@@ -76,7 +79,10 @@ class Networks(DigitalOceanBackend, ComputeBackend):
         body = {"name": name, "region": self.region_of(location)}
         if cidr is not None:
             body["ip_range"] = cidr
-        return _network((await self.api.call("POST", "/vpcs", _OneVpc, json=body)).vpc)
+        async with self.ledger("create_network") as ledger:
+            known = await self._known(ledger, self._networks_made, name)
+            what = f"network {name}"
+            return await ledger.step(what, self._post_vpc(body), self.delete_network, **known)
 
     async def delete_network(self, network: Network) -> None:
         """Delete a VPC that holds nothing: DELETE /v2/vpcs/{id}.
@@ -101,22 +107,66 @@ class Networks(DigitalOceanBackend, ComputeBackend):
     ) -> FloatingIP:
         """Reserve an IPv4 address in a region: POST /v2/reserved_ips."""
         _refuse_tags("reserved IPs", tags)
-        body = {"region": self.region_of(location)}
-        answer = await self.api.call("POST", "/reserved_ips", _OneReservedIP, json=body)
-        return _floating_ip(answer.reserved_ip)
+        region = self.region_of(location)
+        async with self.ledger("create_floating_ip") as ledger:
+            return await ledger.step(
+                f"floating IP in {region}",
+                self._reserve(region),
+                self.delete_floating_ip,
+                find_args=tuple(await self._reserved(ledger)),
+            )
 
     async def delete_floating_ip(self, address: FloatingIP) -> None:
         """Give a reserved IP back: DELETE /v2/reserved_ips/{ip}."""
-        await self.api.send("DELETE", _path(address))
+        await self.api.send("DELETE", _path(address.ip))
 
     async def attach_floating_ip(self, address: FloatingIP, node: Node) -> None:
         """Point a reserved IP to a Droplet and wait: POST /v2/reserved_ips/{ip}/actions."""
-        body = {"type": "assign", "droplet_id": number_of(node.id, "Droplet")}
-        await self.api.act(f"{_path(address)}/actions", body)
+        action = {"type": "assign", "droplet_id": number_of(node.id, "Droplet")}
+        what = f"attachment of floating IP {address.ip} to node {node.id}"
+        path, ids = f"{_path(address.ip)}/actions", (address.ip, node.id)
+        async with self.ledger("attach_floating_ip") as ledger:
+            await self._attach(ledger, what, path, action, self._unassign, self._assigned_to, *ids)
 
     async def detach_floating_ip(self, address: FloatingIP) -> None:
         """Take a reserved IP from its Droplet and wait: POST /v2/reserved_ips/{ip}/actions."""
-        await self.api.act(f"{_path(address)}/actions", {"type": "unassign"})
+        await self.api.act(f"{_path(address.ip)}/actions", {"type": "unassign"})
+
+    async def _post_vpc(self, body: Mapping[str, str]) -> Network:
+        return _network((await self.api.call("POST", "/vpcs", _OneVpc, json=body)).vpc)
+
+    async def _networks_made(self, _: str, name: str) -> list[Network]:
+        """Find the VPC of a name, which no other can have."""
+        found = await all_pages(
+            lambda cursor: self.list_networks(cursor, Filter(name=name)), self.connection.limits
+        )
+        return [network for network in found if network.name == name]
+
+    async def _reserve(self, region: str) -> FloatingIP:
+        body = {"region": region}
+        answer = await self.api.call("POST", "/reserved_ips", _OneReservedIP, json=body)
+        return _floating_ip(answer.reserved_ip)
+
+    async def _reserved(self, ledger: Ledger) -> list[str]:
+        """Return the addresses that are there already, to tell people which is not the new one."""
+        if not is_watched(ledger):
+            return []
+        found = await all_pages(
+            lambda cursor: self.list_floating_ips(cursor, Filter()), self.connection.limits
+        )
+        return [address.ip for address in found]
+
+    async def _assigned_to(self, _: str, ip: str, node_id: str) -> list[None]:
+        """Tell whether an address points to a node, which is nothing that could be returned."""
+        await self.api.settle(_path(ip))
+        answer = await self.api.call("GET", _path(ip), _OneReservedIP)
+        return [None] if _floating_ip(answer.reserved_ip).node_id == node_id else []
+
+    async def _unassign(self, ip: str, node_id: str) -> None:
+        """Take an address from this node, unless it points to another one since."""
+        if not await self._assigned_to("", ip, node_id):
+            raise NotFoundError(f"the address {ip} does not point to the node {node_id}")
+        await self.api.act(f"{_path(ip)}/actions", {"type": "unassign"})
 
 
 def _refuse_tags(what: str, tags: Mapping[str, str]) -> None:
@@ -129,8 +179,8 @@ def _network(raw: msgspec.Raw) -> Network:
     return Network(data.id, data.name, data.ip_range, extra_of(raw))
 
 
-def _path(address: FloatingIP) -> str:
-    return f"/reserved_ips/{segment(address.ip)}"
+def _path(ip: str) -> str:
+    return f"/reserved_ips/{segment(ip)}"
 
 
 def _floating_ip(raw: msgspec.Raw) -> FloatingIP:

@@ -13,7 +13,8 @@ from anysky.model.compute import NodeLocation, NodeSize
 from anysky.paging import Page
 from anysky.wire.rest import extra_of
 
-from .api import DigitalOceanBackend, Listing
+from .api import Listing
+from .backend import DigitalOceanBackend
 
 __all__ = ["Sizes", "size_of"]
 

@@ -13,7 +13,8 @@ import msgspec
 
 from anysky.backend.base import Option
 from anysky.backend.compute import ComputeBackend
-from anysky.errors import ConflictError, UnsupportedOperationError
+from anysky.errors import ConflictError, NotFoundError, UnsupportedOperationError
+from anysky.ledger import mark_tag
 from anysky.model.compute import (
     Filter,
     Node,
@@ -27,7 +28,8 @@ from anysky.paging import Page
 from anysky.wire.rest import extra_of, segment
 from anysky.wire.tag_words import tags_of, words_of
 
-from .api import DigitalOceanBackend, Listing, number_of
+from .api import Listing, number_of
+from .marks import Marks
 
 __all__ = ["Volumes"]
 
@@ -68,7 +70,7 @@ _volume_data = msgspec.json.Decoder(_Volume).decode
 _snapshot_data = msgspec.json.Decoder(_Snapshot).decode
 
 
-class Volumes(DigitalOceanBackend, ComputeBackend):
+class Volumes(Marks, ComputeBackend):
     """Volumes; each is in one region and attached to one Droplet at the most."""
 
     options: ClassVar[Mapping[str, tuple[Option, ...]]] = {
@@ -100,14 +102,15 @@ class Volumes(DigitalOceanBackend, ComputeBackend):
             "size_gigabytes": spec.size,
             "region": self.region_of(spec.location),
             "snapshot_id": spec.snapshot.id if spec.snapshot else None,
-            "tags": words_of(spec.tags) or None,
+            "tags": words_of(spec.tags),
             "description": options.get("ex_description"),
             "filesystem_type": options.get("ex_filesystem_type"),
             "filesystem_label": options.get("ex_filesystem_label"),
         }
-        given = {name: value for name, value in body.items() if value is not None}
-        answer = await self.api.call("POST", "/volumes", _OneVolume, json=given)
-        return _volume(answer.volume)
+        async with self.ledger("create_volume") as ledger:
+            made = self._post_volume(body)
+            volume = await ledger.step(f"volume {spec.name}", made, self.destroy_volume)
+            return await self._unmark(volume, ledger)
 
     async def attach_volume(self, node: Node, volume: StorageVolume, device: str | None) -> None:
         """Attach a volume and wait for it: POST /v2/volumes/{id}/actions.
@@ -119,7 +122,13 @@ class Volumes(DigitalOceanBackend, ComputeBackend):
                 "DigitalOcean chooses the device: leave device out and look for "
                 f"/dev/disk/by-id/scsi-0DO_Volume_{volume.name}"
             )
-        await self._act_on_volume(volume, type="attach", droplet_id=number_of(node.id, "Droplet"))
+        action = {"type": "attach", "droplet_id": number_of(node.id, "Droplet")}
+        what = f"attachment of volume {volume.id} to node {node.id}"
+        ids = (volume.id, node.id)
+        async with self.ledger("attach_volume") as ledger:
+            await self._attach(
+                ledger, what, _actions(volume.id), action, self._take_off, self._volume_on, *ids
+            )
 
     async def detach_volume(self, volume: StorageVolume) -> None:
         """Detach a volume and wait for it: POST /v2/volumes/{id}/actions.
@@ -130,18 +139,17 @@ class Volumes(DigitalOceanBackend, ComputeBackend):
         now = _volume_data(await self._raw_volume(volume.id))
         if not now.droplet_ids:
             raise ConflictError(f"the volume {volume.name} is attached to no Droplet")
-        await self._act_on_volume(volume, type="detach", droplet_id=now.droplet_ids[0])
+        await self._detach(volume.id, now.droplet_ids[0])
 
     async def destroy_volume(self, volume: StorageVolume) -> None:
         """Destroy a volume that is attached to no Droplet: DELETE /v2/volumes/{id}."""
-        await self.api.send("DELETE", f"/volumes/{segment(volume.id)}")
+        await self._destroy(_path(volume.id), volume)
 
     async def list_volume_snapshots(
         self, volume: StorageVolume, cursor: str | None
     ) -> Page[VolumeSnapshot]:
         """List the snapshots of a volume: GET /v2/volumes/{id}/snapshots."""
-        path = f"/volumes/{segment(volume.id)}/snapshots"
-        answer = await self.api.page(cursor, path, _Snapshots)
+        answer = await self.api.page(cursor, f"{_path(volume.id)}/snapshots", _Snapshots)
         return Page(_snapshots(answer.snapshots), answer.next)
 
     async def list_snapshots(
@@ -161,24 +169,60 @@ class Volumes(DigitalOceanBackend, ComputeBackend):
 
         Without a name it gets the volume's and the present time, since DigitalOcean wants one.
         """
-        body = {"name": name or self._dated(volume.name)}
-        path = f"/volumes/{segment(volume.id)}/snapshots"
-        answer = await self.api.call("POST", path, _OneSnapshot, json=body)
-        return _snapshot(answer.snapshot)
+        given = name or self._dated(volume.name)
+        async with self.ledger("create_volume_snapshot") as ledger:
+            made = self._post_snapshot(volume.id, given)
+            what = f"snapshot {given} of volume {volume.id}"
+            snapshot = await ledger.step(what, made, self.destroy_volume_snapshot)
+            return await self._unmark(snapshot, ledger)
 
     async def destroy_volume_snapshot(self, snapshot: VolumeSnapshot) -> None:
         """Destroy a snapshot: DELETE /v2/volumes/snapshots/{id}."""
-        await self.api.send("DELETE", f"/volumes/snapshots/{segment(snapshot.id)}")
+        await self._destroy(f"/volumes/snapshots/{segment(snapshot.id)}", snapshot)
 
     async def _raw_volume(self, volume_id: str) -> msgspec.Raw:
-        answer = await self.api.call("GET", f"/volumes/{segment(volume_id)}", _OneVolume)
-        return answer.volume
+        return (await self.api.call("GET", _path(volume_id), _OneVolume)).volume
 
-    async def _act_on_volume(self, volume: StorageVolume, **action: Any) -> None:
-        await self.api.act(f"/volumes/{segment(volume.id)}/actions", action)
+    async def _post_volume(self, body: dict[str, Any]) -> StorageVolume:
+        tags = [*body["tags"], *words_of(mark_tag())]
+        given = {**body, "tags": tags or None}
+        answer = await self.api.call("POST", "/volumes", _OneVolume, json=_given(given))
+        return _volume(answer.volume)
+
+    async def _post_snapshot(self, volume_id: str, name: str) -> VolumeSnapshot:
+        body = _given({"name": name, "tags": words_of(mark_tag()) or None})
+        path = f"{_path(volume_id)}/snapshots"
+        return _snapshot((await self.api.call("POST", path, _OneSnapshot, json=body)).snapshot)
+
+    async def _detach(self, volume_id: str, droplet: int) -> None:
+        await self.api.act(_actions(volume_id), {"type": "detach", "droplet_id": droplet})
+
+    async def _volume_on(self, _: str, volume_id: str, node_id: str) -> list[None]:
+        """Tell whether a volume is attached to a node, which is nothing that could be returned."""
+        await self.api.settle(_path(volume_id))
+        now = _volume_data(await self._raw_volume(volume_id))
+        return [None] if int(node_id) in (now.droplet_ids or ()) else []
+
+    async def _take_off(self, volume_id: str, node_id: str) -> None:
+        """Detach a volume from this node, unless it is attached to another one since."""
+        if not await self._volume_on("", volume_id, node_id):
+            raise NotFoundError(f"the volume {volume_id} is not attached to the node {node_id}")
+        await self._detach(volume_id, int(node_id))
 
     def _dated(self, name: str) -> str:
         return f"{name}-{datetime.fromtimestamp(self.runtime.time(), UTC):%Y%m%d-%H%M%S}"
+
+
+def _path(volume_id: str) -> str:
+    return f"/volumes/{segment(volume_id)}"
+
+
+def _actions(volume_id: str) -> str:
+    return f"{_path(volume_id)}/actions"
+
+
+def _given(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def _volume(raw: msgspec.Raw) -> StorageVolume:
