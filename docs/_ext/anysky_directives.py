@@ -73,8 +73,13 @@ def contract_of(backend: type) -> Any:
 
 def operations_tables(provider: Provider) -> Iterator[str]:
     """Return, for each service of a provider, what of the contract it has and what it adds."""
-    for kind, service in provider.services.items():
-        backend: Any = load_backend(provider, kind)
+    found = [
+        (kind, service)
+        for kind, first in provider.services.items()
+        for service in (first, *first.others)
+    ]
+    for kind, service in found:
+        backend: Any = load_backend(provider, kind, service.name)
         standard = contract_operations(DriverType(kind))
         own = [name for name in backend.operations() if name not in standard]
         yield from (f'**{kind}**, `get_driver("{service.name}")`', "")

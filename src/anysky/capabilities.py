@@ -35,7 +35,8 @@ def capabilities(kind: DriverType) -> dict[str, dict[str, bool]]:
     table: dict[str, dict[str, bool]] = {}
     for provider in providers():
         if kind in provider.services:
-            backend: type[Backend] = load_backend(provider, kind)
-            name = provider.services[kind].name
-            table[name] = {one: backend.supports(one) for one in operations}
+            first = provider.services[kind]
+            for service in (first, *first.others):
+                backend: type[Backend] = load_backend(provider, kind, service.name)
+                table[service.name] = {one: backend.supports(one) for one in operations}
     return dict(sorted(table.items()))

@@ -74,15 +74,20 @@ class DNSProvider(StrEnum):
 class LoadBalancerProvider(StrEnum):
     """Providers of load balancers."""
 
+    ALB = "alb"
+    AWS = "aws"
+    ELB = "elb"
     MEMORY = "memory"
 
 
 class Provider(StrEnum):
     """All providers, whatever their services."""
 
+    ALB = "alb"
     AWS = "aws"
     DIGITAL_OCEAN = "digitalocean"
     EC2 = "ec2"
+    ELB = "elb"
     MEMORY = "memory"
     ROUTE53 = "route53"
     S3 = "s3"
@@ -134,5 +139,5 @@ FOLDERS: Mapping[str, Mapping[str, str]] = {
         "memory": "memory",
     },
     "dns": {"aws": "aws", "route53": "aws", "digitalocean": "digitalocean", "memory": "memory"},
-    "loadbalancer": {"memory": "memory"},
+    "loadbalancer": {"aws": "aws", "alb": "aws", "elb": "aws", "memory": "memory"},
 }

@@ -6,7 +6,7 @@ import difflib
 import importlib
 import logging
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
@@ -44,12 +44,14 @@ class Service:
         presets: Further names, each with settings that it stands for, for example
             ``{"ec2_eu_west": {"region": "eu-west-1"}}``.
         constants: Names of constants that differ from the name in capitals.
+        others: Further services of this kind, each with a name and a backend of its own.
     """
 
     name: str
     backend: str
     presets: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     constants: Mapping[str, str] = field(default_factory=dict[str, str])
+    others: Sequence[Service] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,13 @@ class Provider:
         service = self.services.get(kind)
         if service is None:
             return {}
-        return {self.name: {}, service.name: {}, **service.presets}
+        others: dict[str, Mapping[str, str]] = {other.name: {} for other in service.others}
+        return {self.name: {}, service.name: {}, **service.presets, **others}
+
+    def service(self, kind: str, name: str = "") -> Service:
+        """Return the service of a kind that a name means: the first, unless it is another's."""
+        first = self.services[kind]
+        return next((other for other in first.others if other.name == name), first)
 
 
 _registered: dict[tuple[str, str], type] = {}
@@ -184,16 +192,21 @@ def _unknown(kind: str, name: str) -> str:
     return f"there is no {kind} provider {name!r}; {hint}"
 
 
-def load_backend(provider: Provider, kind: str) -> Any:
+def load_backend(provider: Provider, kind: str, name: str = "") -> Any:
     """Import the class of a provider's backend for one service.
+
+    Args:
+        provider: The provider.
+        kind: The kind of service.
+        name: Name of the service, for a provider that has several of the kind.
 
     Raises:
         UnknownProviderError: The provider names a module or class that cannot be imported.
     """
-    place = provider.services[kind].backend
-    module, _, name = place.partition(":")
+    place = provider.service(kind, name).backend
+    module, _, class_name = place.partition(":")
     try:
-        return getattr(importlib.import_module(module), name)
+        return getattr(importlib.import_module(module), class_name)
     except (ImportError, AttributeError) as error:
         raise UnknownProviderError(
             f"the {kind} service of {provider.name!r} cannot be imported from {place!r}: {error}"
@@ -230,7 +243,7 @@ def driver_class(base: D, kind: str, name: str) -> D:
     key: tuple[type, str] = (base, name)
     if key not in _classes:
         provider, preset = find(kind, name)
-        backend = load_backend(provider, kind)
+        backend = load_backend(provider, kind, name)
         made = type(base)(
             f"{backend.__name__}{base.__name__}",
             (base,),
@@ -240,7 +253,7 @@ def driver_class(base: D, kind: str, name: str) -> D:
                 "_provider": provider,
                 "_preset": dict(preset),
                 "_backend_class": backend,
-                "api_name": provider.services[kind].name,
+                "api_name": provider.service(kind, name).name,
                 "name": provider.title,
                 "website": provider.website,
                 "type": name,

@@ -1,7 +1,9 @@
-"""Amazon Web Services: EC2, S3 (and whatever speaks its protocol), Route 53.
+"""Amazon Web Services: EC2, S3 (and whatever speaks its protocol), Route 53, load balancers.
 
 Vendor's references: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/,
-https://docs.aws.amazon.com/AmazonS3/latest/API/ and https://docs.aws.amazon.com/Route53/latest/APIReference/
+https://docs.aws.amazon.com/AmazonS3/latest/API/,
+https://docs.aws.amazon.com/Route53/latest/APIReference/ and
+https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ class AWS(Account):
     )
     endpoint: str = setting(
         "URL of the service, for another than AWS's own; else AWS_ENDPOINT_URL_EC2, _S3, "
-        "_ROUTE_53 or AWS_ENDPOINT_URL",
+        "_ROUTE_53, _ELASTIC_LOAD_BALANCING_V2, _ELASTIC_LOAD_BALANCING or AWS_ENDPOINT_URL",
         default="",
     )
 
@@ -85,5 +87,10 @@ provider = Provider(
             constants=_S3_CONSTANTS,
         ),
         "dns": Service("route53", "anysky.providers.aws.dns:Route53"),
+        "loadbalancer": Service(
+            "alb",
+            "anysky.providers.aws.loadbalancer:ELBv2",
+            others=(Service("elb", "anysky.providers.aws.elb_classic:ELB"),),
+        ),
     },
 )

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, TypedDict
 
-from anysky.backend.base import Option
+from anysky.backend.base import Effect, Option
+from anysky.backend.compute import ComputeBackend, List
 from anysky.errors import NotFoundError
 from anysky.model.compute import Filter, Node, NodeLocation, NodeSize
 from anysky.paging import Page
@@ -22,7 +23,6 @@ from .firewalls import EC2Firewalls
 from .images import EC2Images
 from .instances import Instances
 from .launch import OPTIONS, EC2Launch
-from .volumes import EC2Volumes
 
 __all__ = ["EC2", "ConsoleOutput", "NodeStatus"]
 
@@ -93,21 +93,34 @@ class _Regions(xml.Record, root="DescribeRegionsResponse"):
     names: list[str] = xml.texts("regionInfo/item/regionName")
 
 
-class EC2(EC2Launch, EC2Firewalls, EC2Images, EC2Volumes):
+class EC2(EC2Launch, EC2Firewalls, EC2Images):
     """Amazon EC2: instances and what belongs to them."""
 
     features: ClassVar[dict[str, list[str]]] = {"create_node": ["ssh_key"]}
+    effects: ClassVar[Mapping[str, Effect]] = {
+        **ComputeBackend.effects,
+        "allocate_address": Effect("delete_floating_ip"),
+        "copy_image": Effect("delete_image_with_snapshots"),
+        "create_image": Effect("delete_image_with_snapshots"),
+        "create_key_pair": Effect("delete_key_pair", is_told_once=True),
+        "create_node": Effect("destroy_node_with_volumes"),
+        "import_key_pair": Effect("delete_key_pair"),
+    }
     marked = frozenset(
         {
+            "add_security_group_rule",
+            "allocate_address",
             "copy_image",
             "create_floating_ip",
             "create_image",
+            "create_key_pair",
             "create_network",
             "create_node",
             "create_security_group",
             "create_subnet",
             "create_volume",
             "create_volume_snapshot",
+            "import_key_pair",
         }
     )
     options: ClassVar[Mapping[str, tuple[Option, ...]]] = {
@@ -267,6 +280,14 @@ class EC2(EC2Launch, EC2Firewalls, EC2Images, EC2Volumes):
         # A thing has 50 tags at the most: there is one page.
         answer = await self._call("DescribeTags", {**wanted, "MaxResults": 1000}, _Tags)
         return answer.tags
+
+    def _lists(self) -> Mapping[str, List]:
+        return {
+            **super()._lists(),
+            "allocate_address": self.list_floating_ips,
+            "create_key_pair": self._list_key_pairs_marked,
+            "import_key_pair": self._list_key_pairs_marked,
+        }
 
     async def _offered(self, location: NodeLocation, types: list[str]) -> set[str]:
         kind = "region" if location.id == await self._region() else "availability-zone"

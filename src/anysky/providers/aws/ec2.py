@@ -112,8 +112,9 @@ _EC2_ERRORS: Mapping[str, type[CloudError]] = {
 # begin with "Describe" or "Get" and has no ClientToken is sent once.
 _REPEATABLE: Mapping[str, type[CloudError] | None] = {
     "AssociateAddress": None,  # documented as idempotent
-    "AuthorizeSecurityGroupEgress": AlreadyExistsError,
-    "AuthorizeSecurityGroupIngress": AlreadyExistsError,
+    # Whether the first has made a rule that the second finds is told by the rule's mark.
+    "AuthorizeSecurityGroupEgress": None,
+    "AuthorizeSecurityGroupIngress": None,
     "CreateTags": None,
     "DeleteKeyPair": None,
     "DeleteSecurityGroup": NotFoundError,
@@ -308,13 +309,17 @@ def tags_of(name: str | None, tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def tag_specification(
-    name: str | None, tags: Mapping[str, str], *kinds: str
+    name: str | None, tags: Mapping[str, str], *kinds: str, is_marked: bool = True
 ) -> list[dict[str, Any]] | None:
     """Make the parameter ``TagSpecification``, for things of one or several kinds.
 
-    The mark of the running step is among the tags.
+    Args:
+        name: Value of the tag Name, if there shall be one.
+        tags: Further tags.
+        kinds: EC2's names of the kinds.
+        is_marked: Whether the mark of the running step is among the tags.
     """
-    tagged = tags_of(name, {**tags, **mark_tag()})
+    tagged = tags_of(name, {**tags, **(mark_tag() if is_marked else {})})
     return [{"ResourceType": kind, "Tag": tagged} for kind in kinds] if tagged else None
 
 

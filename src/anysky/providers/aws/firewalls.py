@@ -11,18 +11,21 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from anysky.errors import (
-    CloudError,
-    InvalidRequestError,
-    MalformedResponseError,
-    NotFoundError,
-    PartialFailureError,
-)
+from anysky.errors import InvalidRequestError, MalformedResponseError, NotFoundError
+from anysky.ledger import MARK_TAG
 from anysky.model.compute import Filter, Network, SecurityGroup, SecurityGroupRule
 from anysky.paging import Page
 from anysky.wire import xml
 
-from .ec2 import EC2Backend, Tagged, extra_of, filters, id_of, tag_specification
+from .ec2 import (
+    EC2Backend,
+    Tagged,
+    extra_of,
+    filter_parameter,
+    filters,
+    id_of,
+    tag_specification,
+)
 
 __all__ = ["EC2Firewalls"]
 
@@ -94,33 +97,30 @@ class EC2Firewalls(EC2Backend):
         """
         for rule in rules:
             _permission(rule)  # a rule that is wrong shall leave no group behind
+        async with self.ledger("create_security_group") as ledger:
+            group = await ledger.step(
+                f"security group {name}",
+                self._create_group(name, description or name, network, tags),
+                undo=self.delete_security_group,
+            )
+            await self._set_rules(group, rules)
+        return replace(group, rules=tuple(rules))
+
+    async def _create_group(
+        self, name: str, description: str, network: Network | None, tags: dict[str, str]
+    ) -> SecurityGroup:
+        network_id = None if network is None else network.id
         parameters = {
             "GroupName": name,
-            "GroupDescription": description or name,
-            "VpcId": None if network is None else network.id,
+            "GroupDescription": description,
+            "VpcId": network_id,
             "TagSpecification": tag_specification(None, tags, "security-group"),
         }
         answer = await self.ask("CreateSecurityGroup", parameters)
-        group = SecurityGroup(
-            _required(answer.text("groupId")),
-            name,
-            description or name,
-            tuple(rules),
-            None if network is None else network.id,
-            tags=tags,
-        )
-        try:
-            await self._set_rules(group, rules)
-        except CloudError as error:
-            raise PartialFailureError(
-                f"the security group {group.id} was made without all of its rules: {error.message}",
-                created=[replace(group, rules=())],
-                failed_step="rules",
-                status=error.status,
-                code=error.code,
-                request_id=error.request_id,
-            ) from error
-        return group
+        group_id = answer.text("groupId")
+        if not group_id:
+            raise MalformedResponseError("EC2 made a security group and did not tell its id")
+        return SecurityGroup(group_id, name, description, (), network_id, tags=tags)
 
     async def delete_security_group(self, group: SecurityGroup) -> None:
         """Delete a security group: DeleteSecurityGroup."""
@@ -128,7 +128,7 @@ class EC2Firewalls(EC2Backend):
 
     async def add_security_group_rule(self, group: SecurityGroup, rule: SecurityGroupRule) -> None:
         """Add a rule: AuthorizeSecurityGroupIngress, AuthorizeSecurityGroupEgress."""
-        await self._change("Authorize", group, [rule])
+        await self._authorize("rule", group.id, [rule])
 
     async def remove_security_group_rule(
         self, group: SecurityGroup, rule: SecurityGroupRule
@@ -159,7 +159,7 @@ class EC2Firewalls(EC2Backend):
         """
         ports = (from_port, to_port)
         rule = _pair_rule("ingress", protocol, ports, cidr_ips, group_pairs, description)
-        await self._change("Authorize", id, [rule])
+        await self._authorize("rule", id, [rule])
 
     async def authorize_security_group_egress(
         self,
@@ -172,7 +172,7 @@ class EC2Firewalls(EC2Backend):
     ) -> None:
         """Let something out; see `authorize_security_group_ingress`."""
         rule = _pair_rule("egress", protocol, (from_port, to_port), cidr_ips, group_pairs, None)
-        await self._change("Authorize", id, [rule])
+        await self._authorize("rule", id, [rule])
 
     async def revoke_security_group_ingress(
         self,
@@ -204,31 +204,62 @@ class EC2Firewalls(EC2Backend):
         ingress = [rule for rule in rules if rule.direction == "ingress"]
         egress = [rule for rule in rules if rule.direction == "egress"]
         if ingress:
-            await self._change("Authorize", group, ingress)
+            await self._authorize("ingress rules", group.id, ingress)
         if egress:
-            await self._close(group)
-            await self._change("Authorize", group, egress)
+            await self._authorize("egress rules", group.id, egress, is_closed_first=True)
 
-    async def _close(self, group: SecurityGroup) -> None:
+    async def _close(self, group_id: str) -> None:
         """Take away the rules that let everything out; there is one for IPv6 if the VPC has it."""
         for cidr in ("0.0.0.0/0", "::/0"):
             everything = SecurityGroupRule("egress", "all", cidrs=(cidr,))
             with suppress(NotFoundError):
-                await self._change("Revoke", group, [everything])
+                await self._change("Revoke", group_id, [everything])
+
+    async def _authorize(
+        self,
+        what: str,
+        group_id: str,
+        rules: Sequence[SecurityGroupRule],
+        *,
+        is_closed_first: bool = False,
+    ) -> None:
+        """Add rules of one direction, as a step, perhaps in place of those that a group has."""
+
+        async def authorize() -> None:
+            if is_closed_first:
+                await self._close(group_id)
+            await self._change("Authorize", group_id, rules)
+
+        async with self.ledger("add_security_group_rule") as ledger:
+            await ledger.step(
+                f"{what} of security group {group_id}",
+                authorize(),
+                undo=self._revoke,
+                undo_args=(group_id, list(rules)),
+                find=self._find_rules,
+            )
+
+    async def _revoke(self, group_id: str, rules: Sequence[SecurityGroupRule]) -> None:
+        """Take rules of one direction away."""
+        await self._change("Revoke", group_id, rules)
+
+    async def _find_rules(self, mark: str) -> list[None]:
+        """Look for rules that carry a mark."""
+        wanted = filter_parameter({f"tag:{MARK_TAG}": mark})
+        answer = await self.ask("DescribeSecurityGroupRules", wanted)
+        return [] if answer.find("securityGroupRuleSet/item") is None else [None]
 
     async def _change(
         self, verb: str, group: SecurityGroup | str, rules: Sequence[SecurityGroupRule]
     ) -> None:
         """Add or take away rules of one direction."""
-        permissions = [_permission(rule) for rule in rules]
-        action = f"{verb}SecurityGroup{_ACTIONS[rules[0].direction]}"
-        await self._act(action, {"GroupId": id_of(group), "IpPermissions": permissions})
-
-
-def _required(group_id: str | None) -> str:
-    if not group_id:
-        raise MalformedResponseError("EC2 made a security group and did not tell its id")
-    return group_id
+        parameters: dict[str, Any] = {
+            "GroupId": id_of(group),
+            "IpPermissions": [_permission(rule) for rule in rules],
+        }
+        if verb == "Authorize":
+            parameters["TagSpecification"] = tag_specification(None, {}, "security-group-rule")
+        await self._act(f"{verb}SecurityGroup{_ACTIONS[rules[0].direction]}", parameters)
 
 
 def _pair_rule(

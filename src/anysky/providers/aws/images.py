@@ -5,9 +5,10 @@ Vendor's reference: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_D
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
-from anysky.errors import NotFoundError
+from anysky.errors import ConflictError, NotFoundError
 from anysky.ledger import mark
 from anysky.model.compute import Filter, Node, NodeImage, NodeLocation
 from anysky.paging import Page
@@ -43,6 +44,10 @@ class _Image(Tagged):
 class _Images(xml.Record, root="DescribeImagesResponse"):
     images: list[_Image] = xml.records("imagesSet/item", _Image)
     next_token: str | None = xml.text("nextToken")
+
+
+class _ImageSnapshots(xml.Record, root="DescribeImagesResponse"):
+    ids: list[str] = xml.texts("imagesSet/item/blockDeviceMapping/item/ebs/snapshotId")
 
 
 class EC2Images(EC2Backend):
@@ -93,6 +98,18 @@ class EC2Images(EC2Backend):
         """Deregister an image; the snapshots it was made of stay: DeregisterImage."""
         await self._act("DeregisterImage", {"ImageId": image.id})
 
+    async def delete_image_with_snapshots(self, image: NodeImage) -> None:
+        """Deregister an image and delete the snapshots it was made of: DeregisterImage.
+
+        Snapshots that another image was made of as well stay.
+        """
+        parameters = {"ImageId": [image.id]}
+        answer = await self._call("DescribeImages", parameters, _ImageSnapshots)
+        await self._act("DeregisterImage", {"ImageId": image.id, "DeleteAssociatedSnapshots": True})
+        for snapshot_id in answer.ids:  # those that EC2 has left
+            with suppress(NotFoundError, ConflictError):
+                await self._act("DeleteSnapshot", {"SnapshotId": snapshot_id})
+
     async def copy_image(
         self, source_region: str, image: NodeImage, name: str, description: str | None
     ) -> NodeImage:
@@ -107,6 +124,10 @@ class EC2Images(EC2Backend):
         }
         answer = await self.ask("CopyImage", parameters)
         return NodeImage(answer.text("imageId", ""), name)
+
+    async def _list_images_marked(self, cursor: str | None, filter: Filter) -> Page[NodeImage]:
+        own = Filter(tags=filter.tags, options={"ex_owner": "self"})
+        return await self.list_images(cursor, None, own)
 
 
 def _images_asked(filter: Filter) -> dict[str, Any]:

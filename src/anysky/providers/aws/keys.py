@@ -8,17 +8,19 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from contextlib import suppress
 
 from anysky.errors import (
     InvalidRequestError,
     KeyPairAlreadyExistsError,
     KeyPairDoesNotExistError,
 )
-from anysky.model.compute import KeyPair
+from anysky.ledger import Ledger
+from anysky.model.compute import Filter, KeyPair
 from anysky.paging import Page
 from anysky.wire import xml
 
-from .ec2 import EC2Backend, Tagged, extra_of, filter_parameter
+from .ec2 import EC2Backend, Tagged, extra_of, filter_parameter, filters, tag_specification
 
 __all__ = ["EC2Keys"]
 
@@ -59,7 +61,12 @@ class EC2Keys(EC2Backend):
             key_type: ``"rsa"`` or ``"ed25519"``, which Windows instances do not take.
             key_format: Format of the private key: ``"pem"`` or ``"ppk"``.
         """
-        parameters = {"KeyName": name, "KeyType": key_type, "KeyFormat": key_format}
+        parameters = {
+            "KeyName": name,
+            "KeyType": key_type,
+            "KeyFormat": key_format,
+            "TagSpecification": tag_specification(None, {}, "key-pair"),
+        }
         answer = await self.ask("CreateKeyPair", parameters)
         return KeyPair(
             answer.text("keyName", name),
@@ -71,7 +78,11 @@ class EC2Keys(EC2Backend):
 
     async def import_key_pair(self, name: str, public_key: str) -> KeyPair:
         """Give a public key to EC2: ImportKeyPair."""
-        parameters = {"KeyName": name, "PublicKeyMaterial": public_key.encode()}
+        parameters = {
+            "KeyName": name,
+            "PublicKeyMaterial": public_key.encode(),
+            "TagSpecification": tag_specification(None, {}, "key-pair"),
+        }
         answer = await self.ask("ImportKeyPair", parameters)
         return KeyPair(
             answer.text("keyName", name),
@@ -84,16 +95,28 @@ class EC2Keys(EC2Backend):
         """Delete a key pair; EC2 does not mind if there is none: DeleteKeyPair."""
         await self._act("DeleteKeyPair", {"KeyName": key_pair.name})
 
-    async def _find_or_import(self, public_key: str) -> tuple[str, KeyPair | None]:
-        """Return the name under which EC2 knows a public key, and the key pair if it is new."""
+    async def _find_or_import(self, ledger: Ledger, public_key: str) -> str:
+        """Return the name under which EC2 knows a public key; a step imports it if it is new."""
         name = _name_of(public_key)
         known = await self._call("DescribeKeyPairs", filter_parameter({"key-name": name}), _Keys)
         if known.keys:
-            return name, None
-        try:
-            return name, await self.import_key_pair(name, public_key)
-        except KeyPairAlreadyExistsError:  # somebody else was quicker
-            return name, None
+            return name
+        with suppress(KeyPairAlreadyExistsError):  # somebody else was quicker
+            await ledger.step(
+                f"key pair {name}",
+                self.import_key_pair(name, public_key),
+                undo=self.delete_key_pair,
+            )
+        return name
+
+    async def _list_key_pairs_marked(
+        self,
+        cursor: str | None,  # noqa: ARG002 - there is one page
+        filter: Filter,
+    ) -> Page[KeyPair]:
+        asked = {"IncludePublicKey": True, **filters(filter, "key-pair-id", "key-")}
+        answer = await self._call("DescribeKeyPairs", asked, _Keys)
+        return Page([_key_pair(one) for one in answer.keys])
 
 
 def _name_of(public_key: str) -> str:

@@ -6,24 +6,24 @@ Vendor's reference: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_R
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from anysky.backend.base import Option
-from anysky.errors import (
-    CloudError,
-    InvalidRequestError,
-    MalformedResponseError,
-    PartialFailureError,
-)
-from anysky.ledger import mark
-from anysky.model.compute import KeyPair, Node, NodeAuthPassword, NodeAuthSSHKey, NodeSpec
+from anysky.errors import InvalidRequestError, MalformedResponseError, NotFoundError
+from anysky.ledger import MARK_TAG, Ledger, mark
+from anysky.model.compute import Node, NodeAuthPassword, NodeAuthSSHKey, NodeSpec, NodeState
+from anysky.waiting import wait_until
 
-from .ec2 import id_of, tag_specification
-from .instances import Launched, node_of
+from .ec2 import filter_parameter, id_of, tag_specification
+from .instances import Instances, Launched, node_of
 from .keys import EC2Keys
 from .networks import EC2Networks
+from .volumes import EC2Volumes
 
 __all__ = ["OPTIONS", "EC2Launch"]
+
+_TERMINATED_WITHIN = 240.0
 
 OPTIONS = (
     Option("ex_keyname", "str", "name of a key pair; the same as key_pair"),
@@ -46,7 +46,7 @@ OPTIONS = (
 )
 
 
-class EC2Launch(EC2Keys, EC2Networks):
+class EC2Launch(EC2Keys, EC2Networks, EC2Volumes):
     """The creation of nodes."""
 
     async def create_node(self, spec: NodeSpec) -> Node:
@@ -55,28 +55,87 @@ class EC2Launch(EC2Keys, EC2Networks):
         A public key in ``auth`` is imported first, under a name that is made of its digest, unless
         that has been done before.
 
+        With a token of your own (``ex_clienttoken``) the same call may be made again, also by
+        another program: EC2 then answers with the node that the first has made.
+
         Raises:
             PartialFailureError: The key pair was imported, and then no node was made.
         """
         _refuse(spec)
         subnet = await self._subnet_for(spec.network, spec.location)
-        key_name: str | None = spec.key_pair or spec.options.get("ex_keyname")
-        imported: KeyPair | None = None
-        if isinstance(spec.auth, NodeAuthSSHKey):
-            key_name, imported = await self._find_or_import(spec.auth.pubkey)
-        parameters = _parameters(spec, subnet, key_name)
-        try:
-            return await self._launch(parameters)
-        except CloudError as error:
-            if imported is None:
-                raise
-            raise _without_node(error, imported) from error
+        async with self.ledger("create_node") as ledger:
+            key_name: str | None = spec.key_pair or spec.options.get("ex_keyname")
+            if isinstance(spec.auth, NodeAuthSSHKey):
+                key_name = await self._find_or_import(ledger, spec.auth.pubkey)
+            token: str | None = spec.options.get("ex_clienttoken")
+            if token is not None:
+                return await self._launch_once(ledger, spec, subnet, key_name, token)
+            return await self._launch(spec, subnet, key_name)
 
-    async def _launch(self, parameters: Mapping[str, Any]) -> Node:
+    async def destroy_node_with_volumes(self, node: Node) -> None:
+        """Terminate an instance and delete the volumes that were made with it and would stay.
+
+        Those are volumes of ``ex_blockdevicemappings``, which EC2 keeps unless it is told
+        otherwise. Volumes that were attached later stay, and so do all of a node that another
+        program has made: DescribeVolumes, TerminateInstances, DescribeInstances, DeleteVolume.
+
+        Raises:
+            DeadlineExceededError: The instance has not let go of its volumes in time.
+        """
+        mark = node.tags.get(MARK_TAG)
+        left = [] if mark is None else await self._find_lasting_volumes(mark)
+        await self.destroy_node(node)
+        if left:
+            await wait_until(
+                lambda: self._is_terminated(node),
+                bool,
+                self.runtime,
+                what=f"the end of node {node.id}",
+                timeout=_TERMINATED_WITHIN,
+            )
+        for volume in left:
+            with suppress(NotFoundError):
+                await self.destroy_volume(volume)
+
+    async def _is_terminated(self, node: Node) -> bool:
+        try:
+            return (await self.get_node(node.id)).state is NodeState.TERMINATED
+        except NotFoundError:
+            return True
+
+    async def _launch(
+        self, spec: NodeSpec, subnet: str | None, key_name: str | None, token: str | None = None
+    ) -> Node:
+        parameters = _parameters(spec, subnet, key_name, token)
         answer = await self._call("RunInstances", parameters, Launched)
         if not answer.instances:
             raise MalformedResponseError("EC2 launched an instance and did not tell which")
         return node_of(answer.instances[0])
+
+    async def _launch_once(
+        self, ledger: Ledger, spec: NodeSpec, subnet: str | None, key_name: str | None, token: str
+    ) -> Node:
+        """Launch an instance unless an earlier call with the same token has done it."""
+        launch = self._launch(spec, subnet, key_name, token)
+        try:
+            if await self._find_nodes(ledger.id, token):
+                ledger.own = None  # what an earlier call has made is not this one's to take back
+                return await launch
+            return await ledger.step(
+                f"node {spec.name}",
+                launch,
+                undo=self.destroy_node_with_volumes,
+                find=self._find_nodes,
+                find_args=(token,),
+            )
+        finally:
+            launch.close()
+
+    async def _find_nodes(self, mark: str, token: str) -> list[Node]:  # noqa: ARG002 - a token of the user's own stands in for the mark
+        """Return the nodes that were launched with a token and are still there."""
+        wanted = filter_parameter({"client-token": token})
+        answer = await self._call("DescribeInstances", wanted, Instances)
+        return [node for node in answer.nodes() if node.state is not NodeState.TERMINATED]
 
 
 def _refuse(spec: NodeSpec) -> None:
@@ -93,19 +152,13 @@ def _refuse(spec: NodeSpec) -> None:
         raise InvalidRequestError("with ex_assign_public_ip give security groups by their ids")
 
 
-def _without_node(error: CloudError, imported: KeyPair) -> PartialFailureError:
-    return PartialFailureError(
-        f"the key pair {imported.name} was imported, but the node was not made: {error.message}",
-        created=[imported],
-        failed_step="RunInstances",
-        status=error.status,
-        code=error.code,
-        request_id=error.request_id,
-    )
+def _parameters(
+    spec: NodeSpec, subnet: str | None, key_name: str | None, token: str | None
+) -> dict[str, Any]:
+    """Write a spec as parameters of RunInstances.
 
-
-def _parameters(spec: NodeSpec, subnet: str | None, key_name: str | None) -> dict[str, Any]:
-    """Write a spec as parameters of RunInstances."""
+    With a token of the user's own there is no mark: EC2 refuses a token with other parameters.
+    """
     options = spec.options
     tags = {**spec.tags, **options.get("ex_metadata", {})}
     user_data = options.get("ex_userdata") if spec.user_data is None else spec.user_data
@@ -124,8 +177,10 @@ def _parameters(spec: NodeSpec, subnet: str | None, key_name: str | None) -> dic
             "terminate" if options.get("ex_terminate_on_shutdown") else None
         ),
         "InstanceMarketOptions": _market(options),
-        "ClientToken": options.get("ex_clienttoken") or mark(),
-        "TagSpecification": tag_specification(spec.name, tags, "instance", "volume"),
+        "ClientToken": mark() if token is None else token,
+        "TagSpecification": tag_specification(
+            spec.name, tags, "instance", "volume", is_marked=token is None
+        ),
         **_connection(spec, subnet),
     }
 

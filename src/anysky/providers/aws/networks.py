@@ -5,7 +5,11 @@ Vendor's reference: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_C
 
 from __future__ import annotations
 
-from anysky.errors import InvalidRequestError, NotFoundError
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from anysky.errors import ConflictError, InvalidRequestError, NotFoundError
+from anysky.ledger import Ledger
 from anysky.model.compute import Filter, FloatingIP, Network, Node, NodeLocation, Subnet
 from anysky.paging import Page
 from anysky.wire import xml
@@ -64,6 +68,8 @@ class _Address(Tagged):
     ip: str = xml.text("publicIp", "")
     node_id: str = xml.text("instanceId", "")
     association: str = xml.text("associationId", "")
+    interface: str = xml.text("networkInterfaceId", "")
+    private_ip: str = xml.text("privateIpAddress", "")
 
 
 class _Addresses(xml.Record, root="DescribeAddressesResponse"):
@@ -147,8 +153,7 @@ class EC2Networks(EC2Backend):
     ) -> Page[FloatingIP]:
         """List Elastic IP addresses: DescribeAddresses."""
         asked = filters(filter, "allocation-id", "eipalloc-")
-        answer = await self._call("DescribeAddresses", asked, _Addresses)
-        return Page([_floating_ip(one) for one in answer.addresses])
+        return Page([_floating_ip(one) for one in await self._addresses(asked)])
 
     async def create_floating_ip(
         self,
@@ -208,13 +213,89 @@ class EC2Networks(EC2Backend):
         Returns:
             The id of the association.
         """
-        parameters = {
-            "InstanceId": id_of(node),
-            "AllocationId": id_of(elastic_ip),
-            "AllowReassociation": True,
-        }
-        answer = await self.ask("AssociateAddress", parameters)
-        return answer.text("associationId", "")
+        node_id, address_id = id_of(node), id_of(elastic_ip)
+        async with self.ledger("associate_address_with_node") as ledger:
+            try:
+                return await self._associate(ledger, address_id, node_id)
+            except ConflictError as error:
+                if error.code != "Resource.AlreadyAssociated":
+                    raise
+            displaced = await self._displaced(address_id, node_id)
+            return await self._associate(ledger, address_id, node_id, displaced)
+
+    async def _associate(
+        self,
+        ledger: Ledger,
+        address_id: str,
+        node_id: str,
+        displaced: Sequence[dict[str, str]] | None = None,
+    ) -> str:
+        """Associate an address with a node, in place of others only if they are told."""
+        association = ""
+
+        async def associate() -> None:
+            nonlocal association
+            parameters = {
+                "InstanceId": node_id,
+                "AllocationId": address_id,
+                "AllowReassociation": displaced is not None,
+            }
+            answer = await self.ask("AssociateAddress", parameters)
+            association = answer.text("associationId", "")
+
+        await ledger.step(
+            f"association of address {address_id} with node {node_id}",
+            associate(),
+            undo=self._put_back,
+            undo_args=(address_id, node_id, list(displaced or ())),
+            find=self._find_association,
+            find_args=(address_id, node_id),
+        )
+        return association or await self._association(address_id, node_id) or ""
+
+    async def _displaced(self, address_id: str, node_id: str) -> list[dict[str, str]]:
+        """Return what must be associated again once an address has been on another node."""
+        of_address = await self._addresses({"AllocationId": [address_id]})
+        of_node = await self._addresses(filter_parameter({"instance-id": node_id}))
+        return [
+            _placed(one)
+            for one in (*of_address, *of_node)
+            if one.association and (one.allocation, one.node_id) != (address_id, node_id)
+        ]
+
+    async def _put_back(
+        self, address_id: str, node_id: str, displaced: Sequence[Mapping[str, str]]
+    ) -> None:
+        """Take an address from a node, and associate again what was displaced for it.
+
+        Raises:
+            NotFoundError: It is not on that node any more, and nothing was displaced.
+        """
+        association = await self._association(address_id, node_id)
+        if association is not None:
+            await self._act("DisassociateAddress", {"AssociationId": association})
+        elif not displaced:
+            raise NotFoundError(f"the address {address_id} is not on node {node_id}")
+        for former in displaced:
+            await self._act("AssociateAddress", {**former, "AllowReassociation": False})
+
+    async def _find_association(
+        self,
+        mark: str,  # noqa: ARG002 - an association carries none
+        address_id: str,
+        node_id: str,
+    ) -> list[None]:
+        """Look for an association, which is known by its two ends."""
+        return [] if await self._association(address_id, node_id) is None else [None]
+
+    async def _association(self, address_id: str, node_id: str) -> str | None:
+        """Return the id of an address's association with a node, None if there is none."""
+        found = await self._addresses({"AllocationId": [address_id]})
+        return next((one.association for one in found if one.node_id == node_id), None) or None
+
+    async def _addresses(self, parameters: Mapping[str, Any]) -> list[_Address]:
+        answer = await self._call("DescribeAddresses", parameters, _Addresses)
+        return answer.addresses
 
     async def disassociate_address(self, elastic_ip: FloatingIP | str) -> None:
         """Disassociate an address, given by itself or its allocation's id: DisassociateAddress.
@@ -224,8 +305,8 @@ class EC2Networks(EC2Backend):
         """
         allocation = id_of(elastic_ip)
         # The association may be newer than the model.
-        answer = await self._call("DescribeAddresses", {"AllocationId": [allocation]}, _Addresses)
-        found = next((one.association for one in answer.addresses if one.association), None)
+        addresses = await self._addresses({"AllocationId": [allocation]})
+        found = next((one.association for one in addresses if one.association), None)
         if found is None:
             raise NotFoundError(f"the address {allocation} is associated with nothing")
         await self._act("DisassociateAddress", {"AssociationId": found})
@@ -268,6 +349,14 @@ def _subnet(subnet: _Subnet) -> Subnet:
     extra = extra_of(subnet.raw, _SUBNET_EXTRA)
     name = subnet.name or subnet.id
     return Subnet(subnet.id, name, subnet.cidr, subnet.vpc_id, extra, subnet.tags)
+
+
+def _placed(address: _Address) -> dict[str, str]:
+    """Return the parameters that put an address where it is."""
+    place = {"NetworkInterfaceId": address.interface, "PrivateIpAddress": address.private_ip}
+    if not address.interface:
+        place = {"InstanceId": address.node_id}
+    return {"AllocationId": address.allocation, **place}
 
 
 def _floating_ip(address: _Address) -> FloatingIP:

@@ -13,6 +13,8 @@ from anysky.transport.signing import with_headers
 from anysky.wire.aws_sigv4 import UNSIGNED_PAYLOAD, Credentials, Signer, host_header
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from anysky.backend.base import Connection
     from anysky.providers.aws import AWS
     from anysky.transport.base import Request, Response
@@ -37,10 +39,16 @@ class AWSSigner:
         account: The settings.
         connection: Reaches what gives credentials.
         region: Region in the signature, where it is not the account's own.
+        others: Further services that requests go to, each by the name of the operation.
     """
 
     def __init__(
-        self, service: str, account: AWS, connection: Connection, region: str | None = None
+        self,
+        service: str,
+        account: AWS,
+        connection: Connection,
+        region: str | None = None,
+        others: Mapping[str, str] | None = None,
     ) -> None:
         self.chain = CredentialChain(
             connection.plain,
@@ -56,7 +64,8 @@ class AWSSigner:
         self._fixed_region = region
         self._region: str | None = None
         self._runtime = connection.runtime
-        self._signers: dict[str, Signer] = {}
+        self._others = others or {}
+        self._signers: dict[tuple[str, str], Signer] = {}
         self._skew = 0.0
         self._last: Credentials | None = None
 
@@ -78,7 +87,7 @@ class AWSSigner:
     async def sign(self, request: Request, endpoint: str) -> Request:
         """Return the request with its signature."""
         credentials = self._last = await self.chain.credentials()
-        signer = await self._signer()
+        signer = await self._signer(self._others.get(request.operation, self._service))
         headers = signer.sign(
             credentials,
             request.method,
@@ -117,11 +126,11 @@ class AWSSigner:
         except (ValueError, TypeError, OverflowError):
             return self._runtime.time() + self._skew
 
-    async def _signer(self) -> Signer:
+    async def _signer(self, service: str) -> Signer:
         region = self._fixed_region or await self.region()
-        signer = self._signers.get(region)
+        signer = self._signers.get((service, region))
         if signer is None:
-            signer = self._signers[region] = Signer(self._service, region)
+            signer = self._signers[service, region] = Signer(service, region)
         return signer
 
     def _payload_hash(self, request: Request, endpoint: str) -> str:

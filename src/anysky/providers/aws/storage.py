@@ -59,7 +59,7 @@ class S3Signer(AWSSigner):
             InvalidRequestError: `expires` is not within seven days.
         """
         credentials = await self.chain.credentials()
-        signer = await self._signer()
+        signer = await self._signer("s3")
         whole = urllib.parse.urlsplit(endpoint).path.rstrip("/") + path
         query = signer.presign(
             credentials,

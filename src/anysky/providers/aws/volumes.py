@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from anysky.errors import ConflictError, NotFoundError
-from anysky.ledger import mark
+from anysky.ledger import MARK_TAG, mark
 from anysky.model.compute import (
     Filter,
     Node,
@@ -67,6 +67,7 @@ _SNAPSHOT_EXTRA = {
     "state": "status",
     "volume_id": "volumeId",
 }
+_GONE = frozenset({"detaching", "detached"})
 # What AWS recommends for data volumes; newer instances show them as NVMe devices all the same.
 _DEVICES = tuple(f"/dev/sd{letter}" for letter in "fghijklmnop")
 
@@ -106,8 +107,23 @@ class _Zones(xml.Record, root="DescribeAvailabilityZonesResponse"):
     names: list[str] = xml.texts("availabilityZoneInfo/item/zoneName")
 
 
+class _Attachment(xml.Record):
+    node_id: str = xml.text("instanceId", "")
+    device: str = xml.text("device", "")
+    status: str = xml.text("status", "")
+
+
 class _Attachments(xml.Record, root="DescribeVolumesResponse"):
-    nodes: list[str] = xml.texts("volumeSet/item/attachmentSet/item/instanceId")
+    attachments: list[_Attachment] = xml.records("volumeSet/item/attachmentSet/item", _Attachment)
+
+
+class _Lasting(xml.Record):
+    id: str = xml.required("volumeId")
+    ends: list[str] = xml.texts("attachmentSet/item/deleteOnTermination")
+
+
+class _LastingVolumes(xml.Record, root="DescribeVolumesResponse"):
+    volumes: list[_Lasting] = xml.records("volumeSet/item", _Lasting)
 
 
 class _Devices(xml.Record, root="DescribeInstancesResponse"):
@@ -151,12 +167,17 @@ class EC2Volumes(EC2Backend):
 
     async def attach_volume(self, node: Node, volume: StorageVolume, device: str | None) -> None:
         """Attach a volume, by default as the next free of /dev/sdf to /dev/sdp: AttachVolume."""
-        parameters = {
-            "VolumeId": volume.id,
-            "InstanceId": node.id,
-            "Device": device or await self._free_device(node),
-        }
-        await self._act("AttachVolume", parameters)
+        free = device or await self._free_device(node)
+        parameters = {"VolumeId": volume.id, "InstanceId": node.id, "Device": free}
+        async with self.ledger("attach_volume") as ledger:
+            await ledger.step(
+                f"attachment of volume {volume.id} to node {node.id}",
+                self._act("AttachVolume", parameters),
+                undo=self._take_off,
+                undo_args=(volume.id, node.id),
+                find=self._find_attachment,
+                find_args=(volume.id, node.id, free),
+            )
 
     async def detach_volume(self, volume: StorageVolume, node: Node | str | None = None) -> None:
         """Detach a volume: DescribeVolumes, DetachVolume.
@@ -222,11 +243,45 @@ class EC2Volumes(EC2Backend):
 
     async def _user_of(self, volume: StorageVolume) -> str:
         """Return the node that a volume is attached to; the attachment may be newer than it."""
-        answer = await self._call("DescribeVolumes", {"VolumeId": [volume.id]}, _Attachments)
-        if len(answer.nodes) != 1:
-            nodes = ", ".join(answer.nodes) or "no node"
-            raise ConflictError(f"the volume {volume.id} is attached to {nodes}")
-        return answer.nodes[0]
+        nodes = [one.node_id for one in await self._attachments(volume.id)]
+        if len(nodes) != 1:
+            told = ", ".join(nodes) or "no node"
+            raise ConflictError(f"the volume {volume.id} is attached to {told}")
+        return nodes[0]
+
+    async def _attachments(self, volume_id: str) -> list[_Attachment]:
+        answer = await self._call("DescribeVolumes", {"VolumeId": [volume_id]}, _Attachments)
+        return answer.attachments
+
+    async def _take_off(self, volume_id: str, node_id: str) -> None:
+        """Detach a volume from one node.
+
+        Raises:
+            NotFoundError: It is not attached to that node, or not for long any more.
+        """
+        attached = [one for one in await self._attachments(volume_id) if one.node_id == node_id]
+        if all(one.status in _GONE for one in attached):
+            raise NotFoundError(f"the volume {volume_id} is not attached to {node_id}")
+        await self._act("DetachVolume", {"VolumeId": volume_id, "InstanceId": node_id})
+
+    async def _find_attachment(
+        self,
+        mark: str,  # noqa: ARG002 - an attachment carries none
+        volume_id: str,
+        node_id: str,
+        device: str,
+    ) -> list[None]:
+        """Look for an attachment, which is known by its three ends."""
+        wanted = (node_id, device)
+        found = await self._attachments(volume_id)
+        return [None for one in found if (one.node_id, one.device) == wanted][:1]
+
+    async def _find_lasting_volumes(self, mark: str) -> list[StorageVolume]:
+        """Return the volumes that were made with a node and will not end with it."""
+        wanted = filter_parameter({f"tag:{MARK_TAG}": mark})
+        answer = await self._call("DescribeVolumes", wanted, _LastingVolumes)
+        lasting = [one.id for one in answer.volumes if "true" not in one.ends]
+        return [StorageVolume(id, id, 0, StorageVolumeState.UNKNOWN) for id in lasting]
 
     async def _zone(self, location: NodeLocation | None) -> str:
         if location is not None:
