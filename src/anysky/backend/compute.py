@@ -22,8 +22,10 @@ from anysky.model.compute import (
     SecurityGroup,
     SecurityGroupRule,
     StorageVolume,
+    StorageVolumeState,
     Subnet,
     VolumeSnapshot,
+    VolumeSnapshotState,
     VolumeSpec,
 )
 from anysky.paging import Page
@@ -31,9 +33,19 @@ from anysky.waiting import all_pages
 
 from .base import Backend, Effect
 
-__all__ = ["ComputeBackend"]
+__all__ = ["ComputeBackend", "List"]
 
-_List = Callable[[str | None, Filter], Coroutine[Any, Any, Page[Any]]]
+List = Callable[[str | None, Filter], Coroutine[Any, Any, Page[Any]]]
+"""What fetches a page of things that match a filter."""
+
+_GONE = frozenset(
+    {
+        NodeState.TERMINATED,
+        StorageVolumeState.DELETED,
+        StorageVolumeState.DELETING,
+        VolumeSnapshotState.DELETING,
+    }
+)
 
 
 class ComputeBackend(Backend):
@@ -309,7 +321,7 @@ class ComputeBackend(Backend):
         found = await all_pages(lambda cursor: listed(cursor, wanted), self.connection.limits)
         return [thing for thing in found if _has_mark(thing, wanted) and not _is_gone(thing)]
 
-    def _lists(self) -> Mapping[str, _List]:
+    def _lists(self) -> Mapping[str, List]:
         """Return what lists the things that each operation makes, for those that carry a mark."""
         return {
             "create_node": self.list_nodes,
@@ -344,10 +356,10 @@ class ComputeBackend(Backend):
 
 
 def _has_mark(thing: Any, wanted: Filter) -> bool:
-    """Whether a thing has a mark; images have no tags in the model, so their list must filter."""
-    return isinstance(thing, NodeImage) or matches(thing, wanted)
+    """Whether a thing has a mark; where the model has no tags, the list itself must filter."""
+    return not hasattr(thing, "tags") or matches(thing, wanted)
 
 
 def _is_gone(thing: Any) -> bool:
     """Whether a thing is only listed as one that was there."""
-    return getattr(thing, "state", None) is NodeState.TERMINATED
+    return getattr(thing, "state", None) in _GONE

@@ -11,6 +11,7 @@ from anysky.run import run
 from anysky.transport.base import Response
 from anysky.transport.retry import RetryPolicy
 
+MARK = "0123456789abcdef0123456789abcdef"
 AT_ONCE = RetryPolicy(base=0, throttled_base=0)
 
 
@@ -36,19 +37,25 @@ class Answers:
 
     @property
     def sent(self):
-        """Actions and parameters, without the API's version and the random tokens."""
+        """Actions and parameters, without the API's version."""
         forms = [dict(parse_qsl(r.body.decode(), keep_blank_values=True)) for r in self.requests]
         return [
-            (form.pop("Action"), {k: v for k, v in form.items() if k not in _EVERYWHERE})
+            (form.pop("Action"), {k: v for k, v in form.items() if k != "Version"})
             for form in forms
         ]
 
 
-_EVERYWHERE = ("Version", "ClientToken")
+def tagged(kind, *tags, number=1):
+    """The parameters that tag what is made: with its mark and other tags before that."""
+    start = f"TagSpecification.{number}"
+    parameters = {f"{start}.ResourceType": kind}
+    for n, (key, value) in enumerate((*tags, ("anysky-op", MARK)), 1):
+        parameters |= {f"{start}.Tag.{n}.Key": key, f"{start}.Tag.{n}.Value": value}
+    return parameters
 
 
 def driver(*answers, **settings):
-    """A blocking driver over canned answers, and those."""
+    """A blocking driver over canned answers, and those; lists are up to date at once."""
     canned = Answers(*answers)
 
     class Canned(compute.get_driver("ec2")):
@@ -57,7 +64,9 @@ def driver(*answers, **settings):
             return canned
 
     given = {"key": "AKIAEXAMPLE", "secret": "example-secret", "region": "eu-west-1", **settings}
-    return Canned(retry=AT_ONCE, **given), canned
+    cloud = Canned(retry=AT_ONCE, **given)
+    cloud._backend.list_lag = 0.0
+    return cloud, canned
 
 
 def answer(action, inside="<return>true</return>", status=200):

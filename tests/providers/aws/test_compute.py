@@ -3,8 +3,9 @@
 import datetime as dt
 
 import pytest
-from tests.providers.aws.ec2_support import answer, driver, fault
+from tests.providers.aws.ec2_support import MARK, answer, driver, fault, tagged
 
+from anysky import transaction
 from anysky.compute import NodeAuthPassword, NodeAuthSSHKey, NodeState, SecurityGroupRule
 from anysky.errors import (
     AlreadyExistsError,
@@ -40,6 +41,13 @@ from anysky.model.compute import (
 )
 from anysky.providers.aws.compute import EC2
 from anysky.transport.base import Response, SendClass
+
+
+@pytest.fixture(autouse=True)
+def pinned_mark(monkeypatch):
+    """Every step has the same mark."""
+    monkeypatch.setattr("anysky.ledger.fresh_mark", lambda: MARK)
+
 
 LOST = OutcomeUnknownError("the connection broke")
 NODE = Node("i-1", "web", NodeState.RUNNING, [], [])
@@ -260,12 +268,9 @@ def test_the_smallest_node():
                 "InstanceType": "t3.micro",
                 "MinCount": "1",
                 "MaxCount": "1",
-                "TagSpecification.1.ResourceType": "instance",
-                "TagSpecification.1.Tag.1.Key": "Name",
-                "TagSpecification.1.Tag.1.Value": "web",
-                "TagSpecification.2.ResourceType": "volume",
-                "TagSpecification.2.Tag.1.Key": "Name",
-                "TagSpecification.2.Tag.1.Value": "web",
+                "ClientToken": MARK,
+                **tagged("instance", ("Name", "web")),
+                **tagged("volume", ("Name", "web"), number=2),
             },
         )
     ]
@@ -276,8 +281,16 @@ def launched_with(**options):
     cloud, canned = driver(LAUNCHED)
     cloud.create_node("", SIZE, IMAGE, **options)
     [(_, sent)] = canned.sent
-    always = ("ImageId", "InstanceType", "MinCount", "MaxCount")
-    return {name: value for name, value in sent.items() if name not in always}
+    always = {
+        "ImageId": "ami-1",
+        "InstanceType": "t3.micro",
+        "MinCount": "1",
+        "MaxCount": "1",
+        "ClientToken": MARK,
+        **tagged("instance"),
+        **tagged("volume", number=2),
+    }
+    return {name: value for name, value in sent.items() if always.get(name) != value}
 
 
 @pytest.mark.parametrize(
@@ -338,14 +351,15 @@ def launched_with(**options):
         (
             {"tags": {"a": "1"}, "ex_metadata": {"b": "2"}},
             {
-                f"TagSpecification.{n}.{rest}": value
-                for n, kind in ((1, "instance"), (2, "volume"))
-                for rest, value in (
-                    ("ResourceType", kind),
-                    ("Tag.1.Key", "a"),
-                    ("Tag.1.Value", "1"),
-                    ("Tag.2.Key", "b"),
-                    ("Tag.2.Value", "2"),
+                f"TagSpecification.{n}.Tag.{tag}": value
+                for n in (1, 2)
+                for tag, value in (
+                    ("1.Key", "a"),
+                    ("1.Value", "1"),
+                    ("2.Key", "b"),
+                    ("2.Value", "2"),
+                    ("3.Key", "anysky-op"),
+                    ("3.Value", MARK),
                 )
             },
         ),
@@ -380,16 +394,51 @@ def test_a_node_in_a_network_goes_into_its_emptiest_subnet():
     assert canned.sent[1][1]["SubnetId"] == "subnet-2"
 
 
-def test_each_node_has_a_token_of_its_own_and_the_one_that_is_given():
-    cloud, canned = driver(LAUNCHED, LAUNCHED, LAUNCHED)
+def test_each_node_has_a_token_of_its_own_which_is_in_its_tags(monkeypatch):
+    monkeypatch.undo()
+    cloud, canned = driver(LAUNCHED, LAUNCHED)
 
     cloud.create_node("a", SIZE, IMAGE)
     cloud.create_node("b", SIZE, IMAGE)
-    cloud.create_node("c", SIZE, IMAGE, ex_clienttoken="mine")
 
-    tokens = [part for r in canned.requests for part in r.body.split(b"&") if b"Token" in part]
-    assert len(set(tokens)) == 3
-    assert tokens[2] == b"ClientToken=mine"
+    [first, second] = [sent for _, sent in canned.sent]
+    assert first["ClientToken"] == first["TagSpecification.1.Tag.2.Value"]
+    assert first["ClientToken"] != second["ClientToken"]
+
+
+SMALLEST = {
+    "ImageId": "ami-1",
+    "InstanceType": "t3.micro",
+    "MinCount": "1",
+    "MaxCount": "1",
+}
+
+
+def test_a_token_of_the_users_own_goes_without_a_mark_since_ec2_wants_the_same_request_again():
+    cloud, canned = driver(instances(), LAUNCHED)
+
+    cloud.create_node("", SIZE, IMAGE, ex_clienttoken="mine")
+
+    assert canned.sent == [
+        ("DescribeInstances", {"Filter.1.Name": "client-token", "Filter.1.Value.1": "mine"}),
+        ("RunInstances", {**SMALLEST, "ClientToken": "mine"}),
+    ]
+
+
+def test_a_node_that_was_made_with_the_users_own_token_before_is_not_taken_back():
+    cloud, canned = driver(instances(BARE_INSTANCE), LAUNCHED)
+
+    with transaction() as block:
+        cloud.create_node("", SIZE, IMAGE, ex_clienttoken="mine")
+        assert block.plan() == []
+
+    assert [action for action, _ in canned.sent] == ["DescribeInstances", "RunInstances"]
+
+
+def test_a_node_with_the_users_own_token_is_found_by_it_when_the_answer_is_lost():
+    cloud, _ = driver(instances(), LOST, LOST, LOST, LOST, instances(BARE_INSTANCE))
+
+    assert cloud.create_node("", SIZE, IMAGE, ex_clienttoken="mine").id == "i-2"
 
 
 @pytest.mark.parametrize(
@@ -448,9 +497,8 @@ def test_a_volume_of_its_own_kind():
                 "Throughput": "250",
                 "Encrypted": "true",
                 "KmsKeyId": "key-1",
-                "TagSpecification.1.ResourceType": "volume",
-                "TagSpecification.1.Tag.1.Key": "Name",
-                "TagSpecification.1.Tag.1.Value": "data",
+                "ClientToken": MARK,
+                **tagged("volume", ("Name", "data")),
             },
         )
     ]
@@ -514,9 +562,8 @@ def test_an_image_is_copied_from_another_region():
         "SourceImageId": "ami-1",
         "Name": "copy",
         "Description": "a copy",
-        "TagSpecification.1.ResourceType": "image",
-        "TagSpecification.1.Tag.1.Key": "Name",
-        "TagSpecification.1.Tag.1.Value": "copy",
+        "ClientToken": MARK,
+        **tagged("image", ("Name", "copy")),
     }
 
 
@@ -584,6 +631,7 @@ def test_rules_are_written():
                 "IpPermissions.1.Ipv6Ranges.1.Description": "ping",
                 "IpPermissions.1.Groups.1.GroupId": "sg-2",
                 "IpPermissions.1.Groups.1.Description": "ping",
+                **tagged("security-group-rule"),
             },
         )
     ]
@@ -633,14 +681,16 @@ def test_a_group_without_its_rules_is_told():
     )
     rule = SecurityGroupRule("ingress", "tcp", 80, 80, ("0.0.0.0/0",))
 
-    with pytest.raises(
-        PartialFailureError, match="sg-1 was made without all of its rules"
-    ) as caught:
+    with pytest.raises(PartialFailureError) as caught:
         cloud.create_security_group("web", "for the web", rules=[rule])
 
     [group] = caught.value.created
     assert (group.id, group.rules) == ("sg-1", ())
-    assert caught.value.failed_step == "rules"
+    assert caught.value.failed_step == "ingress rules of security group sg-1"
+    assert caught.value.message == (
+        "made security group web (sg-1); then ingress rules of security group sg-1 failed: "
+        "too many; `rollback()` of this error removes it again"
+    )
     assert isinstance(caught.value.__cause__, QuotaExceededError)
 
 
@@ -650,6 +700,7 @@ def test_a_key_that_was_imported_for_nothing_is_told():
         answer("ImportKeyPair", f"<keyName>{ED25519_NAME}</keyName>"),
         fault("InsufficientInstanceCapacity", "none left", status=500),
         *[fault("InsufficientInstanceCapacity", "none left", status=500)] * 3,
+        instances(),
     )
 
     with pytest.raises(PartialFailureError, match="none left") as caught:
@@ -720,30 +771,66 @@ def test_a_node_whose_answer_was_lost_is_asked_for_again_with_the_same_token():
     assert len({request.body for request in canned.requests}) == 1
 
 
-def test_a_key_pair_whose_answer_was_lost_is_not_asked_for_again():
-    cloud, canned = driver(LOST)
+KEY_TAGS = tagged("key-pair")
+KEYS = "<keySet><item><keyName>mine</keyName></item></keySet>"
 
-    with pytest.raises(OutcomeUnknownError):
+
+def test_a_key_pair_whose_answer_was_lost_is_told_as_its_private_key_is_not_told_again():
+    cloud, canned = driver(LOST, answer("DescribeKeyPairs", KEYS), answer("DeleteKeyPair"))
+
+    with pytest.raises(PartialFailureError) as caught:
         cloud.create_key_pair("mine")
-    assert len(canned.requests) == 1
 
-
-@pytest.mark.parametrize(
-    ("use", "code"),
-    [
-        (lambda c: c.destroy_volume(VOLUME), "InvalidVolume.NotFound"),
+    assert [(key.name, key.private_key) for key in caught.value.created] == [("mine", None)]
+    assert isinstance(caught.value.__cause__, OutcomeUnknownError)
+    caught.value.rollback().raise_if_incomplete()
+    assert canned.sent == [
+        ("CreateKeyPair", {"KeyName": "mine", "KeyType": "rsa", "KeyFormat": "pem"} | KEY_TAGS),
         (
-            lambda c: c.add_security_group_rule(
-                GROUP, SecurityGroupRule("ingress", "tcp", 1, 1, ("0.0.0.0/0",))
-            ),
-            "InvalidPermission.Duplicate",
+            "DescribeKeyPairs",
+            {
+                "IncludePublicKey": "true",
+                "Filter.1.Name": "tag:anysky-op",
+                "Filter.1.Value.1": MARK,
+            },
         ),
-    ],
-)
-def test_what_an_earlier_try_has_done_is_done(use, code):
-    cloud, _ = driver(LOST, fault(code))
+        ("DeleteKeyPair", {"KeyName": "mine"}),
+    ]
 
-    assert use(cloud) is True
+
+def test_an_imported_key_pair_whose_answer_was_lost_is_found_again():
+    cloud, _ = driver(LOST, answer("DescribeKeyPairs", KEYS))
+
+    assert cloud.import_key_pair_from_string("mine", ED25519).name == "mine"
+
+
+def test_what_an_earlier_try_has_done_is_done():
+    cloud, _ = driver(LOST, fault("InvalidVolume.NotFound"))
+
+    assert cloud.destroy_volume(VOLUME) is True
+
+
+RULE = SecurityGroupRule("ingress", "tcp", 1, 1, ("0.0.0.0/0",))
+RULES = "DescribeSecurityGroupRules"
+DUPLICATE = fault("InvalidPermission.Duplicate")
+
+
+def test_a_rule_that_an_earlier_try_has_made_is_known_by_its_mark():
+    cloud, canned = driver(
+        LOST, DUPLICATE, answer(RULES, "<securityGroupRuleSet><item/></securityGroupRuleSet>")
+    )
+
+    assert cloud.add_security_group_rule(GROUP, RULE) is True
+
+    marked = {"Filter.1.Name": "tag:anysky-op", "Filter.1.Value.1": MARK}
+    assert canned.sent[2] == (RULES, marked)
+
+
+def test_a_rule_that_was_there_before_is_not_taken_for_that_of_an_earlier_try():
+    cloud, _ = driver(LOST, DUPLICATE, answer(RULES, "<securityGroupRuleSet/>"))
+
+    with pytest.raises(AlreadyExistsError):
+        cloud.add_security_group_rule(GROUP, RULE)
 
 
 @pytest.mark.parametrize(

@@ -319,7 +319,8 @@ def tag_specification(
         kinds: EC2's names of the kinds.
         is_marked: Whether the mark of the running step is among the tags.
     """
-    tagged = tags_of(name, {**tags, **(mark_tag() if is_marked else {})})
+    named = {**tags, "Name": name} if name else tags
+    tagged = tags_of(None, {**named, **(mark_tag() if is_marked else {})})
     return [{"ResourceType": kind, "Tag": tagged} for kind in kinds] if tagged else None
 
 
