@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .errors import JournalError, MalformedResponseError
-from .ledger import MARK_TAG, Step, StepState
+from .ledger import Step, StepState
 from .model.codec import decode, encode
 from .processes import Process, this_process
 
@@ -108,9 +108,9 @@ class RecordedStep:
     def look_for(self) -> str:
         """What it is called, for people: with the id of the thing, or the mark to look for."""
         id = getattr(self.thing, "id", None)
-        if id is not None or self.thing is not None:
-            return f"{self.what} ({id})" if id else self.what
-        return f"{self.what}, perhaps tagged {MARK_TAG}={self.mark}"
+        if id:
+            return f"{self.what} ({id})"
+        return self.what if self.state == "done" else f"{self.what} (mark {self.mark})"
 
 
 @dataclass(frozen=True, slots=True)
