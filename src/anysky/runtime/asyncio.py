@@ -74,6 +74,8 @@ class AsyncioRuntime(CommonRuntime):
             if not task.done():
                 task.cancel()
                 await asyncio.wait([task], timeout=1.0)
+            if not task.done():
+                task.add_done_callback(_take_note)
             if task.cancelled() or not task.done():
                 raise cancelled from None
             interruption.pending = cancelled
@@ -94,3 +96,9 @@ class AsyncioRuntime(CommonRuntime):
     async def run_process(self, argv: Sequence[str], timeout: float = 60.0) -> bytes:
         """Run a program; see `Runtime.run_process`."""
         return await asyncio.to_thread(run_process, argv, timeout)
+
+
+def _take_note(task: asyncio.Task[Any]) -> None:
+    """Look at the outcome of a task that nobody waits for, lest asyncio complains of it."""
+    if not task.cancelled():
+        task.exception()
