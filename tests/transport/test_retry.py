@@ -189,6 +189,18 @@ def test_attempts_are_told():
     assert (type(result), result.attempts) == (ConnectionFailedError, 4)
 
 
+def test_what_was_sent_again_below_is_not_sent_again_above():
+    """Such as a request for credentials: else four tries of each of four would be sixteen."""
+    script = Script(ConnectionFailedError)
+    below = RetryLayer(script, VirtualRuntime(), RetryPolicy())
+    above = RetryLayer(below, VirtualRuntime(), RetryPolicy())
+
+    with pytest.raises(ConnectionFailedError) as caught:
+        run(above.send(Request("GET", "/")))
+
+    assert (script.sent, caught.value.attempts) == (4, 4)
+
+
 def test_read_whose_answer_is_lost_for_good_has_failed_to_connect():
     result, _, _ = attempt(OutcomeUnknownError)
     assert type(result) is ConnectionFailedError

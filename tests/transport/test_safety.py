@@ -190,9 +190,13 @@ def test_refusal_is_met_once_with_better_credentials(better, sent):
 def test_lost_answer_to_a_request_for_credentials_is_not_that_of_the_request():
     class Losing(Signer):
         async def sign(self, request, endpoint):
-            raise OutcomeUnknownError("the token's answer was lost")
+            lost = OutcomeUnknownError("the token's answer was lost")
+            lost.attempts = 4
+            raise lost
 
     below = Recorder()
-    with pytest.raises(ConnectionFailedError, match="no credentials: the token's answer was lost"):
+    with pytest.raises(
+        ConnectionFailedError, match="no credentials: the token's answer was lost"
+    ) as caught:
         run(SigningLayer(below, Losing(False), ENDPOINT).send(Request("POST", "/")))
-    assert below.sent == []
+    assert (below.sent, caught.value.attempts) == ([], 4)

@@ -176,6 +176,8 @@ class RetryLayer(Layer):
             try:
                 response = await self.inner.send(request)
             except CloudError as error:
+                if error.attempts > 1:  # a request for credentials, sent again often enough
+                    raise
                 error.attempts = attempt
                 spent = await self._after_error(request, error, attempt)
             else:

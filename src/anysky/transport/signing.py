@@ -95,7 +95,9 @@ class SigningLayer(Layer):
         try:
             return await self._signer.sign(request, endpoint)
         except OutcomeUnknownError as error:  # of a request for credentials: this one was not sent
-            raise ConnectionFailedError(f"no credentials: {error.message}") from error
+            failure = ConnectionFailedError(f"no credentials: {error.message}")
+            failure.attempts = error.attempts
+            raise failure from error
 
     def _check(self, endpoint: str) -> None:
         parts = urllib.parse.urlsplit(endpoint)

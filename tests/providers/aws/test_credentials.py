@@ -28,6 +28,7 @@ from anysky.errors import (
     MalformedResponseError,
     PermissionDeniedError,
     ProviderUnavailableError,
+    RateLimitedError,
 )
 from anysky.providers.aws.credentials import CredentialChain
 from anysky.providers.aws.sts import sts_endpoint
@@ -710,6 +711,8 @@ def shown(error: BaseException | None) -> str:
         (400, "ExpiredToken", AuthenticationError),
         (500, "InternalFailure", ProviderUnavailableError),
         (503, "", ProviderUnavailableError),
+        (429, "", RateLimitedError),
+        (408, "", ProviderUnavailableError),
     ],
 )
 def test_refusals_of_sts_keep_kind_and_code_but_no_secret(

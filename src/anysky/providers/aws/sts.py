@@ -16,7 +16,6 @@ from anysky.errors import (
     AuthenticationError,
     CloudError,
     InvalidAccountError,
-    InvalidRequestError,
     MalformedResponseError,
     ProviderUnavailableError,
 )
@@ -26,6 +25,7 @@ from anysky.secret import Secret
 from anysky.transport.base import Request, encode_query
 from anysky.wire import xml
 from anysky.wire.aws_sigv4 import Credentials, Signer, host_header
+from anysky.wire.status import error_for
 
 if TYPE_CHECKING:
     from anysky.runtime.base import Runtime
@@ -168,17 +168,18 @@ def _assumed(
 
 
 def _sts_error(response: Response, answer: xml.Element) -> CloudError:
-    code, status = answer.text("Error/Code", ""), response.status
-    kind = _STS_ERRORS.get(code)
-    if kind is None:
-        kind = ProviderUnavailableError if status >= 500 else InvalidRequestError  # noqa: PLR2004
+    code = answer.text("Error/Code", "")
     # Messages about signatures quote the whole request, session token included.
     quotes_request = code == "SignatureDoesNotMatch"
     message = "" if quotes_request else answer.text("Error/Message", "")[:500]
-    return kind(
+    error = error_for(
+        response,
         f"AWS STS refused the role: {message or code or 'no reason given'}",
-        operation="assume_role",
-        status=status,
+        kind=_STS_ERRORS.get(code),
         code=code,
         request_id=answer.text("RequestId", ""),
     )
+    error.operation = "assume_role"
+    if quotes_request:
+        error.body = b""
+    return error
