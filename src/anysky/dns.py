@@ -306,7 +306,8 @@ class DNSDriver(Driver[DNSBackend]):
             ConflictError: It has records, at a provider that refuses then.
         """
         more = self._options("delete_zone", options)
-        self._call(self._backend.delete_zone(zone, **more))
+        job = self._backend.delete_zone(zone, **more)
+        self._make(job, f"deletion of zone {zone.domain}")
         return True
 
     def delete_record(self, record: model.Record, **options: Any) -> bool:

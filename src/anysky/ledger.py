@@ -20,8 +20,8 @@ so that what was made can be found again if the answer is lost.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from enum import Enum, IntEnum
@@ -36,7 +36,6 @@ from .errors import (
     MalformedResponseError,
     OutcomeUnknownError,
     PartialFailureError,
-    ProviderUnavailableError,
     UnsafeResponseError,
     UnsupportedOperationError,
 )
@@ -68,6 +67,7 @@ __all__ = [
     "mark",
     "mark_tag",
     "things_of",
+    "unnoted",
 ]
 
 T = TypeVar("T")
@@ -365,6 +365,16 @@ def mark_tag() -> dict[str, str]:
     return {} if step is None else {MARK_TAG: step.mark}
 
 
+@contextmanager
+def unnoted() -> Generator[None]:
+    """Let requests go that make nothing that lasts, or take back what a step has made."""
+    token = _ledger.set(None)
+    try:
+        yield
+    finally:
+        _ledger.reset(token)
+
+
 def check_choice(choice: OnPartialFailure) -> OnPartialFailure:
     """Return a choice.
 
@@ -572,7 +582,9 @@ class Ledger:
                 if not step.absent:
                     self.own = None  # what is there already is not ours to remove
         if effect.replaces and not step.absent:
-            self.own = None  # nothing brings back what is replaced
+            step.undo = ""  # nothing brings back what is replaced
+            if matters:
+                self.own = None
 
     async def _try(self, step: Step, make: Coroutine[Any, Any, T]) -> T:
         try:
@@ -594,7 +606,11 @@ class Ledger:
             self._fail(step, StepState.IN_DOUBT)
             self.interruption.check()
             raise error
-        found = await self._look(step, error)
+        try:
+            found = await self._look(step, error)
+        except BaseException:  # interrupted once more
+            self._fail(step, StepState.IN_DOUBT)
+            raise
         if found:
             effect: Effect | None = self.backend.effects.get(step.operation)
             if effect is None or not effect.is_told_once:
@@ -611,7 +627,8 @@ class Ledger:
         from .undoing import look_for
 
         # An answer 500 mostly means that nothing was done: it is not worth a long wait.
-        lag = 0.0 if isinstance(error, ProviderUnavailableError) else self.backend.list_lag
+        status = 0 if isinstance(error, _UNKNOWN) else getattr(error, "status", None) or 0
+        lag = 0.0 if status >= _FIRST_FAILURE else self.backend.list_lag
         try:
             with deadlines.grace(lag + _LOOKING):
                 found = await look_for(step, lag)

@@ -25,6 +25,7 @@ from anysky.errors import (
     NotFoundError,
     ObjectDoesNotExistError,
     ObjectHashMismatchError,
+    PartialFailureError,
     PermissionDeniedError,
     ProviderUnavailableError,
     QuotaExceededError,
@@ -719,14 +720,19 @@ def test_source_that_fails_leaves_no_parts():
 
 @pytest.mark.usefixtures("small_parts")
 def test_parts_that_could_not_be_removed_are_told_of():
-    backend = Backend(BEGUN, error("AccessDenied", 403), error("InternalError", 500))
+    ended = answer(status=204)
+    backend = Backend(BEGUN, error("AccessDenied", 403), error("InternalError", 500), ended)
 
-    with pytest.raises(PermissionDeniedError) as caught:
+    with pytest.raises(PartialFailureError) as caught:
         run(backend.upload_object(BUCKET, body_of(b"01234"), ObjectSpec("k")))
 
-    assert caught.value.__notes__ == [
+    refused = caught.value.__cause__
+    assert isinstance(refused, PermissionDeniedError)
+    assert refused.__notes__ == [
         "parts of the upload u/1 are still stored, because ending it failed: Told so."
     ]
+    assert caught.value.created == [MultipartUpload(BUCKET, "k", "u/1")]
+    assert caught.value.rollback().undone == caught.value.created
 
 
 @pytest.mark.usefixtures("small_parts")

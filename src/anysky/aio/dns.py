@@ -308,7 +308,8 @@ class DNSDriver(Driver[DNSBackend]):
             ConflictError: It has records, at a provider that refuses then.
         """
         more = self._options("delete_zone", options)
-        await self._call(self._backend.delete_zone(zone, **more))
+        job = self._backend.delete_zone(zone, **more)
+        await self._make(job, f"deletion of zone {zone.domain}")
         return True
 
     async def delete_record(self, record: model.Record, **options: Any) -> bool:

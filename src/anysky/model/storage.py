@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from datetime import datetime
 from typing import Any
 
 from .base import model
 
-__all__ = ["Container", "Object", "ObjectSpec"]
+__all__ = ["Container", "MultipartUpload", "Object", "ObjectSpec"]
 
 
 @model
@@ -39,6 +40,23 @@ class Object:
     extra: dict[str, Any] = field(repr=False, compare=False)
     meta_data: dict[str, str]
     container: Container
+
+
+@model
+class MultipartUpload:
+    """A multipart upload that was begun and not ended; its parts are stored and paid for.
+
+    Attributes:
+        container: Where the object will be.
+        name: The object's name.
+        upload_id: The provider's id of the upload.
+        initiated: When it was begun.
+    """
+
+    container: Container
+    name: str
+    upload_id: str
+    initiated: datetime | None = None
 
 
 @model

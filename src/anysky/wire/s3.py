@@ -15,6 +15,7 @@ Vendor's reference: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operatio
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from anysky.errors import (
@@ -23,10 +24,11 @@ from anysky.errors import (
     ContainerDoesNotExistError,
     InvalidRequestError,
     MalformedResponseError,
+    NotFoundError,
     ObjectDoesNotExistError,
     UnsupportedOperationError,
 )
-from anysky.model.storage import Container, Object
+from anysky.model.storage import Container, MultipartUpload, Object
 from anysky.paging import Page
 from anysky.transport.base import ByteStream, Request
 
@@ -42,7 +44,7 @@ from .s3_content import (
 )
 from .s3_requests import Site
 from .s3_sending import Presigner
-from .s3_uploads import MAX_PUT, MultipartUpload, S3Uploads
+from .s3_uploads import MAX_PUT, S3Uploads
 
 __all__ = ["MultipartUpload", "Presigner", "S3Storage", "Site"]
 
@@ -356,7 +358,8 @@ class S3Storage(S3Uploads):
         """
         uploads = await self.list_multipart_uploads(container, prefix)
         for upload in uploads:
-            await self.abort_multipart_upload(upload)
+            with suppress(NotFoundError):  # it has come to an end by itself
+                await self.abort_multipart_upload(upload)
         return len(uploads)
 
     async def _check_container(self, name: str, error: CloudError) -> None:

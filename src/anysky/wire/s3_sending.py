@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from anysky.errors import CloudError, UnsafeResponseError
 from anysky.runtime.base import Runtime
@@ -13,6 +13,11 @@ from . import s3_answers as answers
 from . import s3_requests as requests
 from .s3_requests import Site
 from .xml import Element
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from anysky.ledger import Ledger
 
 __all__ = ["Presigner", "S3Requests"]
 
@@ -34,6 +39,12 @@ class S3Requests:
 
     transport: Transport
     runtime: Runtime
+
+    if TYPE_CHECKING:  # the provider's backend has it
+
+        def ledger(self, operation: str) -> AbstractAsyncContextManager[Ledger]:
+            """Return the ledger of the running call."""
+            ...
 
     async def _site(self) -> Site:
         """Return where the buckets are."""

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from contextlib import suppress
 from functools import partial
 
 from anysky import deadlines
@@ -20,7 +19,8 @@ from anysky.errors import (
     NotFoundError,
     ObjectHashMismatchError,
 )
-from anysky.model.storage import Container, Object, ObjectSpec
+from anysky.ledger import Ledger, unnoted
+from anysky.model.storage import Container, MultipartUpload, Object, ObjectSpec
 from anysky.transport.base import Body
 
 from . import s3_answers as answers
@@ -28,7 +28,7 @@ from . import s3_requests as requests
 from .s3_content import PartReader, md5_of, memory_body
 from .s3_sending import S3Requests
 
-__all__ = ["MAX_PARTS", "MAX_PUT", "PART_SIZE", "MultipartUpload", "S3Uploads"]
+__all__ = ["MAX_PARTS", "MAX_PUT", "PART_SIZE", "S3Uploads"]
 
 PART_SIZE = 8 * 1024 * 1024
 """Bytes of one part, where the content is not too long for `MAX_PARTS` of them."""
@@ -38,23 +38,6 @@ MAX_PUT = 5 * 1024**3
 
 _ABORT_SECONDS = 30.0
 _MD5_DIGITS = 32
-
-
-@dataclass(frozen=True, slots=True)
-class MultipartUpload:
-    """A multipart upload that was begun and not ended; its parts are stored and paid for.
-
-    Attributes:
-        container: Where the object will be.
-        name: The object's name.
-        upload_id: The provider's id of the upload.
-        initiated: When it was begun.
-    """
-
-    container: Container
-    name: str
-    upload_id: str
-    initiated: datetime | None = None
 
 
 class S3Uploads(S3Requests):
@@ -123,12 +106,33 @@ class S3Uploads(S3Requests):
         self, container: Container, spec: ObjectSpec, first: bytes, parts: PartReader
     ) -> Object:
         start, per_part, at_end = requests.split_headers(requests.upload_headers(spec))
+        async with self.ledger("upload_object") as ledger:
+            upload = await ledger.step(
+                f"multipart upload of {spec.name}",
+                self._begin(container, spec, start),
+                undo=self.abort_multipart_upload,
+                find=self._find_upload,
+            )
+            try:
+                with unnoted():  # nobody sees parts until they are put together
+                    etags, size = await self._send_parts(upload, spec, first, parts, per_part)
+                parts.check_length(size)
+                stored = await self._complete(upload, spec, etags, size, at_end)
+            except BaseException as error:
+                await self.runtime.finish(self._abort(ledger, upload, error))
+                raise
+            ledger.forget(upload)
+        return stored
+
+    async def _begin(
+        self, container: Container, spec: ObjectSpec, headers: Mapping[str, str]
+    ) -> MultipartUpload:
         response = await self._send(
             "POST",
             container.name,
             spec.name,
             params=[("uploads", "")],
-            headers=start,
+            headers=headers,
             # Begun twice it leaves an upload without parts, which nobody sees or pays.
             repeatable=True,
             operation="CreateMultipartUpload",
@@ -137,14 +141,11 @@ class S3Uploads(S3Requests):
         upload_id = answers.tree_of(response).text("UploadId", "")
         if not upload_id:
             raise MalformedResponseError("the provider began an upload without giving its id")
-        upload = MultipartUpload(container, spec.name, upload_id)
-        try:
-            etags, size = await self._send_parts(upload, spec, first, parts, per_part)
-            parts.check_length(size)
-            return await self._complete(upload, spec, etags, size, at_end)
-        except BaseException as error:
-            await self.runtime.finish(self._abort(upload, error))
-            raise
+        return MultipartUpload(container, spec.name, upload_id)
+
+    async def _find_upload(self, mark: str) -> list[MultipartUpload]:  # noqa: ARG002 - it carries none
+        """Find none: what was begun without its answer has no parts and costs nothing."""
+        return []
 
     async def _send_parts(
         self,
@@ -233,18 +234,18 @@ class S3Uploads(S3Requests):
         response = await self._send("HEAD", name, upload.name, operation="HeadObject")
         return answers.object_of_headers(upload.name, response.headers, upload.container)
 
-    async def _abort(self, upload: MultipartUpload, error: BaseException) -> None:
+    async def _abort(self, ledger: Ledger, upload: MultipartUpload, error: BaseException) -> None:
         """Delete what was uploaded of an upload that failed; the failure is what is raised."""
         try:
-            with deadlines.grace(_ABORT_SECONDS):
+            with deadlines.grace(_ABORT_SECONDS), unnoted(), suppress(NotFoundError):
                 await self.abort_multipart_upload(upload)
-        except NotFoundError:
-            return
         except CloudError as second:
             error.add_note(
                 f"parts of the upload {upload.upload_id} are still stored, because ending it "
                 f"failed: {second.message}"
             )
+        else:
+            ledger.forget(upload)
 
 
 def _stored(

@@ -7,20 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl
 
-from anysky.backend.base import Option
+from anysky.backend.base import Effect, Option
 from anysky.errors import (
     InvalidRequestError,
     RecordDoesNotExistError,
     UnsupportedOperationError,
-    ZoneAlreadyExistsError,
     ZoneDoesNotExistError,
 )
 from anysky.ledger import mark
 from anysky.model.dns import Record, RecordType, Zone
 from anysky.paging import Page
-from anysky.transport.base import encode_query
 from anysky.waiting import all_pages
 
 from .dns_answers import (
@@ -29,19 +26,17 @@ from .dns_answers import (
     DeletedZone,
     FoundVPC,
     FoundZone,
-    ListedSets,
     ListedZones,
     OneZone,
-    ZonesByName,
 )
 from .dns_api import Change, plain_id
-from .dns_editing import Edited, Route53Editing, Sets, delete_batches, is_permanent, zone_path
+from .dns_editing import Edited, Sets, delete_batches, is_permanent, zone_path
 from .dns_sets import (
-    FoundSet,
     RecordSet,
     SetKey,
     Wanted,
     add_values,
+    changes_of,
     drop_value,
     record_of,
     records_of,
@@ -49,17 +44,17 @@ from .dns_sets import (
     routing_of,
     split_id,
 )
+from .dns_undoing import Route53Undoing
 from .dns_values import full_name, name_from_route53
 from .dns_wanted import value_of, wanted_instead, wanted_set
 
 __all__ = ["Change", "Route53"]
 
-_RECORDS_PER_PAGE = ("maxitems", "300")
 _ZONES_PER_PAGE = ("maxitems", "100")
 _WAIT = Option("ex_wait", "bool", "wait until all of Route 53's name servers know of the change")
 
 
-class Route53(Route53Editing):
+class Route53(Route53Undoing):
     """Amazon's DNS service."""
 
     RECORD_TYPE_MAP: ClassVar[Mapping[RecordType, str]] = {
@@ -100,6 +95,12 @@ class Route53(Route53Editing):
         "delete_record": (_WAIT,),
     }
     rate: ClassVar[float | None] = 5.0
+    effects: ClassVar[Mapping[str, Effect]] = {
+        "create_record": Effect("delete_record"),
+        "create_zone": Effect("delete_zone"),
+    }
+    marked: ClassVar[frozenset[str]] = frozenset({"create_zone"})
+    marked_as: ClassVar[str] = "CallerReference"
 
     async def list_zones(self, cursor: str | None) -> Page[Zone]:
         """List hosted zones: GET /hostedzone."""
@@ -121,19 +122,12 @@ class Route53(Route53Editing):
         ``ex_vpc_id`` and ``ex_vpc_region`` is private.
         """
         _check_zone(type, ttl)
-        reference = mark()
-        content = _zone_request(domain, reference, extra)
-        try:
-            answer = await self._post(
-                "/hostedzone", CreatedZone, "CreateHostedZoneRequest", content, repeatable=True
-            )
-        except ZoneAlreadyExistsError as error:
-            made = await self._made(content["Name"], reference) if error.attempts > 1 else None
-            if made is None:
-                raise
-            return made
-        await self._settle(answer.change, extra)
-        return _zone(answer.zone, answer.servers, answer.vpcs, change_id=answer.change.id)
+        async with self.ledger("create_zone") as ledger:
+            make = self._create_zone(domain, extra)
+            zone = await ledger.step(f"zone {domain}", make, undo=self.delete_zone)
+            if extra.get("ex_wait") and "change_id" in zone.extra:
+                await self.wait_for_change(zone.extra["change_id"])
+        return zone
 
     async def update_zone(
         self, zone: Zone, domain: str, type: str, ttl: int | None, extra: Mapping[str, Any]
@@ -158,15 +152,18 @@ class Route53(Route53Editing):
 
         Raises:
             ConflictError: It has records besides those that each zone has.
+            PartialFailureError: Its records were deleted, and then it was not; the error's
+                `rollback` puts them back, and calling this again goes on.
         """
-        if ex_delete_records:
-            await self.delete_all_records(zone)
-        try:
-            answer = await self._delete(zone_path(zone.id), DeletedZone)
-        except ZoneDoesNotExistError as error:
-            if error.attempts > 1:  # the first answer was lost: it had been deleted
-                return
-            raise
+        async with self.ledger("delete_zone"):
+            if ex_delete_records:
+                await self.delete_all_records(zone)
+            try:
+                answer = await self._delete(zone_path(zone.id), DeletedZone)
+            except ZoneDoesNotExistError as error:
+                if error.attempts > 1:  # the first answer was lost: it had been deleted
+                    return
+                raise
         await self._settle(answer.change, {"ex_wait": ex_wait})
 
     async def list_records(self, zone: Zone, cursor: str | None) -> Page[Record]:
@@ -245,7 +242,8 @@ class Route53(Route53Editing):
             edited = await self._edit(record.zone, [old_key], replaced)
         else:
             edited = await self._edit(record.zone, [old_key, wanted.key], moved)
-        return (await self._edited_records(record.zone, wanted, edited, extra))[0]
+        await self._settle(edited.change, extra)
+        return self._edited_records(record.zone, wanted, edited)[0]
 
     async def delete_record(self, record: Record, ex_wait: bool = False) -> None:
         """Delete a record, not others of its name and type: POST /hostedzone/{id}/rrset/."""
@@ -261,21 +259,34 @@ class Route53(Route53Editing):
         Args:
             zone: The zone.
             wait: Wait until all of Route 53's name servers know of it.
+
+        Raises:
+            PartialFailureError: Some were deleted, and then others were not; the error's
+                `rollback` puts them back, and calling this again goes on.
         """
         found = await self.list_record_sets(zone)
         own = [one for one in found if not is_permanent(zone, one)]
-        for batch in delete_batches(own):
-            await self.change_records(zone, batch, wait=wait)
+        change: Change | None = None
+        async with self.ledger("delete_all_records") as ledger:
+            for batch in delete_batches(own):
+                change = await self._delete_sets(ledger, zone, batch)
+            await self._settle(change, {"ex_wait": wait})
 
-    async def list_record_sets(self, zone: Zone) -> list[dict[str, Any]]:
-        """Return all record sets of a zone as in Route 53's reference, for `change_records`."""
-        found = await all_pages(lambda cursor: self._page(zone, cursor), self.connection.limits)
-        return [one.as_set() for one in found]
+    async def _create_zone(self, domain: str, extra: Mapping[str, Any]) -> Zone:
+        content = _zone_request(domain, mark(), extra)
+        answer = await self._post(
+            "/hostedzone", CreatedZone, "CreateHostedZoneRequest", content, repeatable=True
+        )
+        return _zone(answer.zone, answer.servers, answer.vpcs, change_id=answer.change.id)
 
-    async def _page(self, zone: Zone, cursor: str | None) -> Page[FoundSet]:
-        params = [*parse_qsl(cursor or ""), _RECORDS_PER_PAGE]
-        answer = await self._fetch(f"{zone_path(zone.id)}/rrset", ListedSets, params)
-        return Page(answer.sets, _cursor(answer))
+    async def _find_created(
+        self, operation: str, mark: str, named: Sequence[Any] | None
+    ) -> list[Any] | None:
+        if operation != "create_zone":
+            return await super()._find_created(operation, mark, named)
+        zones = await all_pages(self.list_zones, self.connection.limits)
+        made = [zone.id for zone in zones if zone.extra["CallerReference"] == mark]
+        return [await self.get_zone(zone_id) for zone_id in made]
 
     async def _create(
         self,
@@ -286,14 +297,33 @@ class Route53(Route53Editing):
         extra: Mapping[str, Any],
     ) -> list[Record]:
         wanted = wanted_set(zone, name, type, data, extra)
-        edited = await self._edit(zone, [wanted.key], lambda sets: [add_values(sets[0], wanted)])
-        return await self._edited_records(zone, wanted, edited, extra)
+        changed: dict[str, Any] = {}
+        if wanted.sets_more:  # it changes what the other values of the set have
+            changed = changes_of(await self._find(zone, wanted.key), wanted)
+        edited = Edited([], None)
 
-    async def _edited_records(
-        self, zone: Zone, wanted: Wanted, edited: Edited, extra: Mapping[str, Any]
-    ) -> list[Record]:
+        async def add() -> list[Record]:
+            nonlocal edited
+            edited = await self._edit(
+                zone, [wanted.key], lambda sets: [add_values(sets[0], wanted)]
+            )
+            return self._edited_records(zone, wanted, edited)
+
+        values = list(wanted.values)
+        async with self.ledger("create_record") as ledger:
+            records = await ledger.step(
+                f"record {type} {name or '@'} in zone {zone.domain}",
+                add(),
+                undo=self._take_values,
+                undo_args=(zone, list(wanted.key), values, wanted.target, changed),
+                find=self._find_values,
+                find_args=(zone, list(wanted.key), values, wanted.target),
+            )
+            await self._settle(edited.change, extra)
+        return records
+
+    def _edited_records(self, zone: Zone, wanted: Wanted, edited: Edited) -> list[Record]:
         """Return the records that were made or changed."""
-        await self._settle(edited.change, extra)
         more = {} if edited.change is None else {"change_id": edited.change.id}
         changed = edited.sets[-1] or {}
         return [record_of(zone, changed, value, more) for value in wanted.values or (None,)]
@@ -301,12 +331,6 @@ class Route53(Route53Editing):
     async def _settle(self, change: Change | None, extra: Mapping[str, Any]) -> None:
         if change is not None and extra.get("ex_wait") and change.status != "INSYNC":
             await self.wait_for_change(change.id)
-
-    async def _made(self, name: str, reference: str) -> Zone | None:
-        """Find the zone that a request made whose answer was lost."""
-        params = [("dnsname", name), _ZONES_PER_PAGE]
-        answer = await self._fetch("/hostedzonesbyname", ZonesByName, params)
-        return next((_zone(one) for one in answer.zones if one.reference == reference), None)
 
 
 def _zone(
@@ -378,15 +402,3 @@ def _like(wanted: Wanted, old: RecordSet | None) -> Wanted:
 def _records(zone: Zone, found: RecordSet) -> list[Record]:
     values = [one["Value"] for one in found.get("ResourceRecords", ())]
     return [record_of(zone, found, value, {}) for value in values or (None,)]
-
-
-def _cursor(answer: ListedSets) -> str | None:
-    """Return where the next page starts; only its name is always there."""
-    if not answer.is_truncated or answer.next_name is None:
-        return None
-    start = [
-        ("name", answer.next_name),
-        ("type", answer.next_type),
-        ("identifier", answer.next_identifier),
-    ]
-    return encode_query([(key, value) for key, value in start if value])

@@ -21,7 +21,6 @@ __all__ = [
     "ListedZones",
     "OneChange",
     "OneZone",
-    "ZonesByName",
 ]
 
 
@@ -70,12 +69,6 @@ class ListedZones(xml.Record, root="ListHostedZonesResponse"):
 
     zones: list[FoundZone] = xml.records("HostedZones/HostedZone", FoundZone)
     next: str | None = xml.text("NextMarker")
-
-
-class ZonesByName(xml.Record, root="ListHostedZonesByNameResponse"):
-    """Hosted zones from a name on."""
-
-    zones: list[FoundZone] = xml.records("HostedZones/HostedZone", FoundZone)
 
 
 class OneZone(_WithZone, root="GetHostedZoneResponse"):

@@ -10,22 +10,27 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 from anysky.errors import (
     CloudError,
     ConflictError,
     InvalidRequestError,
+    MalformedResponseError,
     OutcomeUnknownError,
+    ProviderUnavailableError,
     RecordAlreadyExistsError,
     RecordDoesNotExistError,
+    UnsafeResponseError,
 )
 from anysky.model.dns import Zone
-from anysky.transport.base import quote
-from anysky.waiting import wait_until
+from anysky.paging import Page
+from anysky.transport.base import encode_query, quote
+from anysky.waiting import all_pages, wait_until
 
 from .dns_answers import Changed, ListedSets, OneChange
 from .dns_api import Change, Route53API, plain_id
-from .dns_sets import RecordSet, SetKey, same_set, values_of, wire_form
+from .dns_sets import FoundSet, RecordSet, SetKey, same_set, values_of, wire_form
 from .dns_values import name_below, name_from_route53
 
 __all__ = ["Edited", "Route53Editing", "Sets", "delete_batches", "is_permanent", "zone_path"]
@@ -33,10 +38,18 @@ __all__ = ["Edited", "Route53Editing", "Sets", "delete_batches", "is_permanent",
 Sets = list[RecordSet | None]
 
 _TRIES = 8
+_RECORDS_PER_PAGE = ("maxitems", "300")
 _LONGEST_PAUSE = 2.0
 _BATCH_VALUES = 1000
 _BATCH_CHARACTERS = 32_000
 _CHANGE_REQUEST = "ChangeResourceRecordSetsRequest"
+# A change after which one of these comes may have been made all the same.
+_UNSETTLED = (
+    OutcomeUnknownError,
+    MalformedResponseError,
+    UnsafeResponseError,
+    ProviderUnavailableError,
+)
 _ACTIONS = frozenset({"CREATE", "DELETE", "UPSERT"})
 
 
@@ -105,6 +118,11 @@ class Route53Editing(Route53API):
         change = answer.change
         return await self.wait_for_change(change.id) if wait else change
 
+    async def list_record_sets(self, zone: Zone) -> list[dict[str, Any]]:
+        """Return all record sets of a zone as in Route 53's reference, for `change_records`."""
+        found = await all_pages(lambda cursor: self._page(zone, cursor), self.connection.limits)
+        return [one.as_set() for one in found]
+
     async def get_change(self, change_id: str) -> Change:
         """Fetch a change: GET /change/{id}.
 
@@ -132,6 +150,11 @@ class Route53Editing(Route53API):
             timeout=timeout,
             interval=2.0,
         )
+
+    async def _page(self, zone: Zone, cursor: str | None) -> Page[FoundSet]:
+        params = [*parse_qsl(cursor or ""), _RECORDS_PER_PAGE]
+        answer = await self._fetch(f"{zone_path(zone.id)}/rrset", ListedSets, params)
+        return Page(answer.sets, _cursor(answer))
 
     async def _find(self, zone: Zone, key: SetKey) -> RecordSet | None:
         """Fetch one record set; None if there is none."""
@@ -165,17 +188,19 @@ class Route53Editing(Route53API):
         doubt: _Doubt | None = None
         refused: Sets | None = None
         for attempt in range(_TRIES):
-            old = [await self._find(zone, key) for key in keys]
+            old = await self._read(zone, keys, doubt)
             if doubt is not None and not _same(old, doubt.old):
                 if _same(old, doubt.new):
                     return Edited(old, None)
                 raise doubt.error
+            if doubt is not None and not isinstance(doubt.error, OutcomeUnknownError):
+                raise doubt.error  # it was answered, and nothing was done
             new = edit(old)
             # What is created is looked for among all that ever was by moto and what is built on it.
             upsert = refused is not None and _same(old, refused)
             try:
                 return await self._exchange(zone, old, new, upsert=upsert)
-            except OutcomeUnknownError as error:
+            except _UNSETTLED as error:
                 doubt = _Doubt(old, new, error)
             except RecordAlreadyExistsError:
                 refused = old
@@ -189,15 +214,23 @@ class Route53Editing(Route53API):
             else ConflictError("others keep changing the same records; try again later")
         )
 
+    async def _read(self, zone: Zone, keys: Sequence[SetKey], doubt: _Doubt | None) -> Sets:
+        try:
+            return [await self._find(zone, key) for key in keys]
+        except CloudError as error:
+            if doubt is not None:  # what matters more is that a change may have been made
+                raise doubt.error from error
+            raise
+
     async def _exchange(self, zone: Zone, old: Sets, new: Sets, *, upsert: bool) -> Edited:
         """Put sets in place of others if these are still what they were."""
         batch = _changes(zone, old, new, upsert=upsert)
         return Edited(new, await self.change_records(zone, batch) if batch else None)
 
 
-def delete_batches(sets: Sequence[RecordSet]) -> Iterator[list[tuple[str, RecordSet]]]:
-    """Yield changes that delete sets, in batches that are not too large for Route 53."""
-    batch: list[tuple[str, RecordSet]] = []
+def delete_batches(sets: Sequence[RecordSet]) -> Iterator[list[RecordSet]]:
+    """Yield sets to delete, in batches that are not too large for Route 53."""
+    batch: list[RecordSet] = []
     count = characters = 0
     for one in sets:
         values = values_of(one)
@@ -206,9 +239,21 @@ def delete_batches(sets: Sequence[RecordSet]) -> Iterator[list[tuple[str, Record
         if batch and (count > _BATCH_VALUES or characters > _BATCH_CHARACTERS):
             yield batch
             batch, count, characters = [], len(values) or 1, sum(map(len, values))
-        batch.append(("DELETE", one))
+        batch.append(one)
     if batch:
         yield batch
+
+
+def _cursor(answer: ListedSets) -> str | None:
+    """Return where the next page starts; only its name is always there."""
+    if not answer.is_truncated or answer.next_name is None:
+        return None
+    start = [
+        ("name", answer.next_name),
+        ("type", answer.next_type),
+        ("identifier", answer.next_identifier),
+    ]
+    return encode_query([(key, value) for key, value in start if value])
 
 
 def is_permanent(zone: Zone, found: RecordSet) -> bool:

@@ -13,7 +13,7 @@ Vendor's reference: https://docs.aws.amazon.com/Route53/latest/APIReference/API_
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, cast
 from urllib.parse import parse_qsl, unquote
@@ -33,6 +33,7 @@ __all__ = [
     "SetKey",
     "Wanted",
     "add_values",
+    "changes_of",
     "drop_value",
     "extra_of",
     "key_of",
@@ -43,6 +44,7 @@ __all__ = [
     "routing_of",
     "same_set",
     "split_id",
+    "take_values",
     "values_of",
     "wire_form",
 ]
@@ -275,6 +277,16 @@ class Wanted(NamedTuple):
     ttl: int | None
     routing: Mapping[str, Any]
 
+    @property
+    def target(self) -> str | None:
+        """The name that an alias stands for."""
+        return None if self.alias is None else str(self.alias["DNSName"])
+
+    @property
+    def sets_more(self) -> bool:
+        """Whether it changes more of a set that exists than its values."""
+        return self.ttl is not None or any(name != "SetIdentifier" for name in self.routing)
+
 
 def add_values(old: RecordSet | None, wanted: Wanted) -> RecordSet:
     """Return a set with further values, or a new one.
@@ -299,6 +311,37 @@ def drop_value(old: RecordSet | None, key: SetKey, value: str | None) -> RecordS
     """
     left = [one for one in values_of(_holding(old, key, value)) if one != value]
     return {**(old or {}), **_held(left)} if left else None
+
+
+def changes_of(old: RecordSet | None, wanted: Wanted) -> dict[str, list[Any]]:
+    """Return what adding values changes besides: before and after, by the element's name."""
+    if old is None:
+        return {}
+    ttl = {} if wanted.ttl is None else {"TTL": wanted.ttl}
+    after = {**wanted.routing, **ttl}
+    return {name: [old.get(name), after[name]] for name in after}
+
+
+def take_values(
+    old: RecordSet | None, values: Sequence[str], changed: Mapping[str, Sequence[Any]]
+) -> RecordSet | None:
+    """Return a set without values that were added to it, as it was before; None if it was new.
+
+    What somebody else has changed since stays.
+
+    Args:
+        old: The set.
+        values: The values; none of an alias.
+        changed: What `changes_of` returned.
+    """
+    left = [one for one in values_of(old or {}) if one not in values]
+    if old is None or not left:
+        return None
+    restored = {**old, **_held(left)}
+    for name, (before, after) in changed.items():
+        if _as_text(old.get(name)) == _as_text(after):
+            restored[name] = before
+    return {name: one for name, one in restored.items() if one is not None}
 
 
 def replace_value(old: RecordSet | None, value: str | None, wanted: Wanted) -> RecordSet:

@@ -81,6 +81,7 @@ class S3(S3Storage, AWSBackend, StorageBackend):
 
     account: AWS
     hosts: ClassVar[tuple[str, ...]] = DOMAINS
+    list_lag = 0.0  # https://aws.amazon.com/s3/consistency/
     options: ClassVar[Mapping[str, tuple[Option, ...]]] = {
         "get_object_cdn_url": (
             Option("ex_expiry", "float", "hours for which the URL is good, up to 168; 24 if None"),
