@@ -117,19 +117,28 @@ def suite(kind, *lists):
 def test_compute(case, shared):
     case.run(
         ComputeSetup(
-            shared.settings, size="small", image="debian-12", reset=shared.reset, fill=shared.fill
+            shared.settings,
+            size="small",
+            image="debian-12",
+            reset=shared.reset,
+            patience=5.0,
+            fill=shared.fill,
         )
     )
 
 
 @suite("storage", "list_containers", "list_container_objects")
 def test_storage(case, shared):
-    case.run(StorageSetup(shared.settings, reset=shared.reset, fill=shared.fill))
+    case.run(StorageSetup(shared.settings, reset=shared.reset, patience=5.0, fill=shared.fill))
 
 
 @suite("dns", "list_records")
 def test_dns(case, shared):
-    case.run(DNSSetup(shared.settings, reset=shared.reset, fill=shared.fill, records=VALUES))
+    case.run(
+        DNSSetup(
+            shared.settings, reset=shared.reset, patience=5.0, fill=shared.fill, records=VALUES
+        )
+    )
 
 
 @suite("loadbalancer", "list_balancers", "balancer_list_members")
@@ -141,6 +150,7 @@ def test_loadbalancer(case, shared):
             other_protocol="tcp",
             node=shared.node,
             reset=shared.reset,
+            patience=5.0,
             fill=shared.fill,
         )
     )

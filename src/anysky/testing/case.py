@@ -113,7 +113,8 @@ def cases(
         for name, script in scripts_of(kind)
         if all(driver_class.supports(operation) for operation in script.__dict__["needs"])
     ]
-    return [*found, *_list_cases(kind, provider, pages or {}, links)]
+    lists = _list_cases(kind, provider, pages or {}, links)
+    return [*found, *lists, *_failure_cases(kind, provider, driver_class)]
 
 
 def scripts_of(kind: str) -> Iterator[tuple[str, Script]]:
@@ -135,6 +136,16 @@ def _list_cases(
     for operation in links:
         script = partial(lists.refuses_foreign_links, operation)
         yield Case(kind, provider, f"foreign_link_in_{operation}", script)
+
+
+def _failure_cases(kind: str, provider: str, driver_class: Any) -> Iterator[Case]:
+    from .failures import failures_of
+    from .making import makings_of
+
+    for making in makings_of(kind):
+        if all(driver_class.supports(operation) for operation in making.needs):
+            for name, script in failures_of(making):
+                yield Case(kind, provider, name, script)
 
 
 class _Log(logging.Handler):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,10 @@ class Setup:
             ``fill("list_nodes", 200)``. Called with 0 first, to make the zone, container or
             balancer that records, objects or members are listed in. Needed with
             ``cases(…, pages=…)``, like `reset`.
+        list_lag: Seconds after which the server's lists show what was made, for the cases of
+            failure; None for what the provider declares, which is right for a real cloud.
+        others: Returns ids of what the server holds and the standard API does not list, for the
+            cases of failure: target groups, unfinished uploads …
         link: Lets the server's next answer to a list be a page that links to a URL:
             ``link("list_nodes", "http://…")``. Needed with ``cases(…, links=…)``.
     """
@@ -36,6 +40,8 @@ class Setup:
     patience: float = field(default=30.0, kw_only=True)
     fill: Callable[[str, int], None] | None = field(default=None, kw_only=True)
     link: Callable[[str, str], None] | None = field(default=None, kw_only=True)
+    list_lag: float | None = field(default=0.0, kw_only=True)
+    others: Callable[[], Collection[Hashable]] | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from anysky.errors import CloudError, NotFoundError
 from anysky.transport.base import Request
 from anysky.transport.tracing import Hooks
 
-__all__ = ["Trial", "check", "equal", "finished", "forms_of", "only"]
+__all__ = ["Trial", "check", "equal", "finished", "forms_of", "only", "removal"]
 
 API = Literal["blocking", "asyncio"]
 
@@ -102,7 +102,7 @@ class Trial:
     async def drop(self, thing: Any) -> None:
         """Destroy or delete a thing now, by its own method."""
         self._kept = [kept for kept in self._kept if not _same(kept, thing)]
-        equal(await self.do(_removal(thing)), True, f"result of destroying {thing!r}")
+        equal(await self.do(removal(thing)), True, f"result of destroying {thing!r}")
 
     async def fails(self, kind: type[CloudError], call: Callable[[], Any]) -> CloudError:
         """Call and return the error, which must be of a kind and name provider and operation."""
@@ -145,7 +145,7 @@ class Trial:
             if done(value):
                 return value
             check(time.monotonic() < end, f"{what}: not so after a while, but still {value!r}")
-            await self._sleep()
+            await self.pause()
 
     async def gone(self, look: Callable[[], Any], what: str) -> None:
         """Look again and again until there is nothing to be found."""
@@ -157,7 +157,7 @@ class Trial:
                 self.shown.append(str(error))
                 return
             check(time.monotonic() < end, f"{what}: still there after a while: {value!r}")
-            await self._sleep()
+            await self.pause()
 
     async def close(self, *, failed: bool) -> None:
         """Remove what was kept, and close the driver."""
@@ -171,12 +171,13 @@ class Trial:
     async def _remove_kept(self, *, failed: bool) -> None:
         for thing in reversed(self._kept):
             try:
-                await finished(_removal(thing))
+                await finished(removal(thing))
             except CloudError:
                 if not failed:
                     raise
 
-    async def _sleep(self) -> None:
+    async def pause(self) -> None:
+        """Wait between two looks."""
         if self.api == "asyncio":
             await asyncio.sleep(self.setup.interval)
         else:
@@ -207,5 +208,6 @@ def _same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and hash(one) == hash(other)
 
 
-def _removal(thing: Any) -> Any:
+def removal(thing: Any) -> Any:
+    """Call what destroys or deletes a thing, by its own method."""
     return thing.destroy() if hasattr(thing, "destroy") else thing.delete()
