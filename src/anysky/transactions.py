@@ -62,9 +62,9 @@ class Transaction(Scope):
         if self.parent is not None:
             self.parent.admit(self._runtime, self.recorder)
             self.recorder = self.parent.recorder
-        self._token = enter_scope(self)
         if self.recorder is not None:
             self._begin()
+        self._token = enter_scope(self)  # at last: what is left by an exception has no end
         return self
 
     def __exit__(
