@@ -109,11 +109,12 @@ class Networks(DigitalOceanBackend, ComputeBackend):
         _refuse_tags("reserved IPs", tags)
         region = self.region_of(location)
         async with self.ledger("create_floating_ip") as ledger:
+            there = tuple(await self._reserved(ledger))
             return await ledger.step(
                 f"floating IP in {region}",
                 self._reserve(region),
                 self.delete_floating_ip,
-                find_args=tuple(await self._reserved(ledger)),
+                find_args=there,
             )
 
     async def delete_floating_ip(self, address: FloatingIP) -> None:
