@@ -311,11 +311,9 @@ def _message(error: BaseException, backend: Any) -> str:
 
 
 def _parent(db: sqlite3.Connection, id: str) -> str | None:
-    """Return the id of the entry that an entry belongs to, if that is there."""
-    row = db.execute(
-        "SELECT parent FROM entry WHERE id = ? AND parent IN (SELECT id FROM entry)", (id,)
-    ).fetchone()
-    return None if row is None else str(row[0])
+    """Return the id of the entry that an entry belongs to, or None."""
+    row = db.execute("SELECT parent FROM entry WHERE id = ?", (id,)).fetchone()
+    return row and row[0]
 
 
 def _mark(

@@ -237,10 +237,7 @@ def family(db: sqlite3.Connection, id: str) -> list[str]:
 
 def roots(db: sqlite3.Connection) -> list[str]:
     """Return the ids of the entries that belong to no other, the oldest first."""
-    found = db.execute(
-        "SELECT id FROM entry WHERE parent IS NULL OR parent NOT IN (SELECT id FROM entry)"
-        " ORDER BY began, id"
-    )
+    found = db.execute("SELECT id FROM entry WHERE parent IS NULL ORDER BY began, id")
     return [str(one) for (one,) in found]
 
 

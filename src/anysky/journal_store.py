@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 _APPLICATION = 0x616E796A  # "anyj"
 _VERSION = 1
+_SMALLEST = 512  # bytes of a page of SQLite
 _BUSY = 10.0  # seconds to wait for another process
 _FOREIGN_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _TABLES: dict[str, str] = {
@@ -211,6 +212,8 @@ def _check_file(path: Path) -> None:
             raise JournalError(f"the journal {path} belongs to another user")
         if found.st_mode & _FOREIGN_WRITE:
             raise JournalError(f"others may write the journal {path}: run `chmod 600` on it")
+    if 0 < found.st_size < _SMALLEST:  # SQLite would take some of these for empty ones
+        raise JournalError(f"{path} is not a journal of anysky, or only the beginning of one")
     if not found.st_size and _size(f"{path}-wal"):
         raise JournalError(f"the journal {path} was cut to nothing, but its log {path}-wal was not")
 
@@ -269,8 +272,10 @@ def _tables(db: sqlite3.Connection, path: Path) -> bool:
 def _check(db: sqlite3.Connection, path: Path) -> None:
     """Look the whole file through; it is small, as what ended well is not kept."""
     result = _one(db, "PRAGMA integrity_check(1)")
-    if result != "ok":
-        raise JournalError(f"the journal {path} is damaged: {result}")
+    lost = db.execute("PRAGMA foreign_key_check").fetchone()
+    if result != "ok" or lost:
+        why = f"a row of {lost[0]!r} belongs to none" if lost else result
+        raise JournalError(f"the journal {path} is damaged: {why}")
 
 
 def _one(db: sqlite3.Connection, query: str) -> Any:

@@ -51,7 +51,8 @@ def rows(path):
     def read(table="step", *columns):
         with sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True) as db:
             names = ", ".join(columns) or "*"
-            return db.execute(f"SELECT {names} FROM {table}").fetchall()
+            order = "seq" if table == "step" else "began"
+            return db.execute(f"SELECT {names} FROM {table} ORDER BY {order}").fetchall()
 
     return read
 
