@@ -18,13 +18,16 @@ from anysky.errors import (
 
 __all__ = ["command"]
 
+_BUILDING = "prices_building"
 _READING = "prices_reading"
 _UPDATING = "prices_updating"
 _COMMANDS = {
+    "build": (_BUILDING, "build a catalogue from what vendors publish"),
     "compare": (_READING, "put sizes beside each other"),
     "diff": (_READING, "list what differs between two catalogues"),
     "estimate": (_READING, "add up what nodes cost"),
     "info": (_READING, "say which catalogue is used, and why"),
+    "keygen": (_BUILDING, "make a key pair to sign catalogues with"),
     "path": (_UPDATING, "print the file of the catalogue that is used"),
     "pin": (_UPDATING, "keep to one version"),
     "rollback": (_UPDATING, "go back to the catalogue before the last update"),

@@ -11,6 +11,8 @@
     ├── UpdateVerificationError      what came is not what was signed or promised; nothing changed
     ├── UpdateLockedError            another process is updating
     ├── CatalogueStoreError          the catalogue cannot be written: disk full, read-only
+    ├── VendorDataError              what a vendor publishes is not as documented
+    ├── BuildFailedError             no provider's prices could be read, or a gate holds them
     └── OverridesError               the overrides file is wrong
 
 ``exit_code`` is what the command line ends with.
@@ -27,6 +29,7 @@ from anysky.errors import (
 )
 
 __all__ = [
+    "BuildFailedError",
     "CatalogueDamagedError",
     "CatalogueMissingError",
     "CatalogueSchemaError",
@@ -37,6 +40,7 @@ __all__ = [
     "UpdateLockedError",
     "UpdateUnavailableError",
     "UpdateVerificationError",
+    "VendorDataError",
 ]
 
 
@@ -100,6 +104,25 @@ class UpdateLockedError(PricingError, ConflictError):
 
 class CatalogueStoreError(PricingError):
     """The catalogue cannot be written; the installed one is as it was."""
+
+
+class VendorDataError(PricingError, MalformedResponseError):
+    """What a vendor publishes of its prices is not as documented."""
+
+    exit_code = 3
+
+
+class BuildFailedError(PricingError):
+    """No catalogue was made: no provider's prices could be read, or a gate holds them.
+
+    Attributes:
+        report: What happened to each provider; an `anysky.pricing.publishing.BuildReport`.
+    """
+
+    def __init__(self, message: str, *, report: object = None, exit_code: int = 3) -> None:
+        super().__init__(message)
+        self.report = report
+        self.exit_code = exit_code
 
 
 class OverridesError(PricingError, InvalidRequestError):

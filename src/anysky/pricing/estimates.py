@@ -30,9 +30,10 @@ class Item(Record):
         os: Operating system that is included.
         term: Kind of price.
         name: What the line is called.
+        price: A price that is known already, in place of the catalogue's.
     """
 
-    __slots__ = ("count", "hours", "name", "os", "provider", "region", "size", "term")
+    __slots__ = ("count", "hours", "name", "os", "price", "provider", "region", "size", "term")
     provider: str
     size: str
     region: str
@@ -41,6 +42,7 @@ class Item(Record):
     os: str
     term: str
     name: str
+    price: Price | None
 
     def __init__(
         self,
@@ -53,12 +55,14 @@ class Item(Record):
         os: str = "linux",
         term: str = "ondemand",
         name: str = "",
+        price: Price | None = None,
     ) -> None:
         if count < 0 or (hours is not None and hours < 0):
             raise InvalidRequestError("neither count nor hours can be negative")
         super().__init__(
             provider=provider, size=size, region=region, count=count,
             hours=None if hours is None else Decimal(hours), os=os, term=term, name=name,
+            price=price,
         )  # fmt: skip
 
 
@@ -118,7 +122,9 @@ def estimate(catalogue: Catalogue, items: Iterable[Item]) -> Estimate:
 
 
 def _line(catalogue: Catalogue, item: Item) -> Line:
-    price = catalogue.price(item.provider, item.size, item.region, os=item.os, term=item.term)
+    price = item.price or catalogue.price(
+        item.provider, item.size, item.region, os=item.os, term=item.term
+    )
     if price is None:
         return Line(item=item, price=None, hourly=None, monthly=None)
     hours = _billed(catalogue, price.provider, item.hours)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -17,7 +17,7 @@ from anysky.transport.settings import HTTPSettings
 
 from .errors import UpdateUnavailableError, UpdateVerificationError
 
-__all__ = ["Answer", "Fetcher", "join", "shown"]
+__all__ = ["Answer", "Fetcher", "is_local", "join", "local_path", "origin", "shown"]
 
 _PIECE = 1024 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -73,7 +73,7 @@ class Fetcher:
             UpdateUnavailableError: The address does not answer as it should.
             UpdateVerificationError: It is too large.
         """
-        if _is_local(url):
+        if is_local(url):
             stream: ByteStream = await self._open_file(url)
             return Answer(await _collect(stream, limit, url))
         response = await self._send(url, {"If-None-Match": etag} if etag else {})
@@ -84,39 +84,47 @@ class Fetcher:
         content = await _collect(response.stream, limit, url)
         return Answer(content, response.headers.get("etag", ""))
 
-    async def pour(self, url: str, take: Callable[[bytes], None]) -> None:
+    async def pour(
+        self, url: str, take: Callable[[bytes], None], headers: Mapping[str, str] | None = None
+    ) -> None:
         """Hand a file piece by piece to something that takes it, in a thread.
+
+        Args:
+            url: Its address.
+            take: What takes it.
+            headers: Headers, which may be secret: no other host gets them.
 
         Raises:
             UpdateUnavailableError: The address does not answer as it should.
         """
-        stream = await self._open(url)
+        stream = await self._open(url, headers or {})
         try:
             while piece := await stream.read(_PIECE):
                 await self.runtime.in_thread(partial(take, piece))
         finally:
             await stream.close()
 
-    async def _open(self, url: str) -> ByteStream:
-        if _is_local(url):
+    async def _open(self, url: str, headers: Mapping[str, str]) -> ByteStream:
+        if is_local(url):
             return await self._open_file(url)
-        response = await self._send(url, {})
+        response = await self._send(url, headers)
         if response.status != _GOOD or response.stream is None:
             raise _refused(url, response)
         return response.stream
 
     async def _open_file(self, url: str) -> ByteStream:
-        path = _local_path(url)
+        path = local_path(url)
         try:
             file: IO[bytes] = await self.runtime.in_thread(lambda: path.open("rb"))
         except OSError as error:
             raise UpdateUnavailableError(f"cannot read {path}: {error.strerror}") from error
         return _File(file, self.runtime)
 
-    async def _send(self, url: str, headers: dict[str, str]) -> Response:
+    async def _send(self, url: str, headers: Mapping[str, str]) -> Response:
         """Send a GET request and follow a few redirects, from https only to https."""
+        first = origin(url)
         for _ in range(_MOST_REDIRECTS + 1):
-            request = self._request(url, headers)
+            request = self._request(url, headers if origin(url) == first else {})
             try:
                 return await self._transport.send(request)
             except UnsafeResponseError as error:
@@ -129,7 +137,7 @@ class Fetcher:
             url = target
         raise UpdateUnavailableError(f"{shown(url)} redirects too often")
 
-    def _request(self, url: str, headers: dict[str, str]) -> Request:
+    def _request(self, url: str, headers: Mapping[str, str]) -> Request:
         parts = urllib.parse.urlsplit(url)
         if parts.scheme != "https" and not (parts.scheme == "http" and self._insecure_http):
             raise InvalidRequestError(
@@ -180,11 +188,12 @@ def _refused(url: str, response: Response) -> UpdateUnavailableError:
     )
 
 
-def _is_local(url: str) -> bool:
+def is_local(url: str) -> bool:
+    """Whether an address is a path or ``file://``."""
     return "://" not in url or url.startswith("file://")
 
 
-def _local_path(url: str) -> Path:
+def local_path(url: str) -> Path:
     """Return the path that an address on this machine means.
 
     Raises:
@@ -198,6 +207,12 @@ def _local_path(url: str) -> Path:
     return Path(urllib.parse.unquote(parts.path))
 
 
+def origin(url: str) -> tuple[str, str]:
+    """Return the scheme and host of an address."""
+    parts = urllib.parse.urlsplit(url)
+    return parts.scheme, parts.netloc
+
+
 def join(base: str, url: str) -> str:
     """Return the address that a manifest's address and one in it make.
 
@@ -207,7 +222,7 @@ def join(base: str, url: str) -> str:
     Raises:
         UpdateVerificationError: It leads elsewhere.
     """
-    if not _is_local(base):
+    if not is_local(base):
         joined = urllib.parse.urljoin(base, url)
         if urllib.parse.urlsplit(joined).scheme not in {"https", base.partition(":")[0]}:
             raise UpdateVerificationError(f"the manifest leads to {shown(joined)}")
@@ -215,7 +230,7 @@ def join(base: str, url: str) -> str:
     parts = url.split("/")
     if "" in parts or ".." in parts or "\\" in url or ":" in url:
         raise UpdateVerificationError(f"the manifest leads to {url[:100]!r}")
-    return str(_local_path(base).parent.joinpath(*parts))
+    return str(local_path(base).parent.joinpath(*parts))
 
 
 def shown(url: str) -> str:

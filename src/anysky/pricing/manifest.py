@@ -57,6 +57,8 @@ class Manifest(msgspec.Struct, frozen=True):
         expires: When it is too old to be believed, with time zone.
         files: What can be downloaded.
         min_reader: Lowest schema version that a reader has to know.
+        generated: When it was made.
+        previous: Version that was published before, or None.
     """
 
     schema: int
@@ -64,6 +66,8 @@ class Manifest(msgspec.Struct, frozen=True):
     expires: dt.datetime
     files: tuple[CatalogueFile, ...]
     min_reader: int = 1
+    generated: dt.datetime | None = None
+    previous: str | None = None
 
     @property
     def prices(self) -> CatalogueFile:

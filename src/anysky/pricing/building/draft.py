@@ -109,7 +109,11 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """One tier of a price of anything but a size."""
+    """One tier of a price of anything but a size: `nano` for `unit_qty` units.
+
+    It holds from `tier_from` units on, up to `tier_to` or without end. A `nano` of 0 is a tier
+    that the vendor calls free.
+    """
 
     provider: str
     region: str
@@ -120,6 +124,9 @@ class Rate:
     source: Source
     currency: str = "USD"
     term: str = "ondemand"
+    unit_qty: int = 1
+    tier_from: int = 0
+    tier_to: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ __all__ = ["write_catalogue"]
 
 _PAGE_SIZE = 16384
 _WRITER = slice(92, 100)  # of the file's head: which SQLite wrote it last
+_DATE_PARTS = 3  # of a version; a fourth counts the catalogues of one day
 _CATEGORIES = {"ondemand": "Standard", "spot": "Dynamic"}
 
 _Key = tuple[str, str, str]  # operating system, term, currency
@@ -90,8 +91,9 @@ def _provider_row(one: Provider) -> tuple[Any, ...]:
 
 def _rate_row(one: Rate) -> tuple[Any, ...]:
     what = (one.provider, one.region, one.service, one.sku, one.unit)
+    tier = (one.unit_qty, one.tier_from, one.tier_to)
     source = (one.source.url, one.source.as_of)
-    return (*what, 1, 0, None, one.nano, one.currency, one.term, *source)
+    return (*what, *tier, one.nano, one.currency, one.term, *source)
 
 
 def _meta(draft: Draft) -> dict[str, str]:
@@ -101,7 +103,7 @@ def _meta(draft: Draft) -> dict[str, str]:
     return {
         "schema": str(SCHEMA),
         "version": draft.version,
-        "generated": draft.version.replace(".", "-"),
+        "generated": "-".join(draft.version.split(".")[:_DATE_PARTS]),
         "licence": draft.licence,
         "sources": "\n".join(sorted(urls)),
         "oldest": min(dates, default=""),
