@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from anysky.backend.compute import ComputeBackend
 from anysky.bulk import numbered
-from anysky.calling import bind
+from anysky.calling import Call, bind
 from anysky.catalogue_cache import CatalogueCache
 from anysky.errors import InvalidRequestError
 from anysky.ledger import OnPartialFailure
@@ -34,15 +34,19 @@ from anysky.model.compute import (
     VolumeSnapshotState,
 )
 from anysky.names import ComputeProvider as Provider
+from anysky.node_prices import check_monthly, estimate_node
 from anysky.node_waiting import address_reader, wait_until_nodes_run
 from anysky.outcomes import Outcomes
 from anysky.paging import Page
 from anysky.registry import driver_class, register
+from anysky.run import run
 
 from .driver import Driver
 
 if TYPE_CHECKING:
     from decimal import Decimal
+
+    from anysky.pricing import Estimate
 
 __all__ = [
     "Architecture",
@@ -425,6 +429,7 @@ class NodeDriver(Driver[ComputeBackend]):
         key_pair: model.KeyPair | str | None = None,
         network: model.Network | model.Subnet | None = None,
         security_groups: Sequence[model.SecurityGroup] = (),
+        max_monthly: Decimal | int | str | None = None,
         on_partial_failure: OnPartialFailure | None = None,
         **options: Any,
     ) -> Node:
@@ -441,11 +446,14 @@ class NodeDriver(Driver[ComputeBackend]):
             key_pair: A key pair of the provider, or its name.
             network: Network or subnet to put it in.
             security_groups: Security groups that it belongs to.
+            max_monthly: Most that it may cost in a month, in the currency of its price.
             on_partial_failure: ``"keep"`` or ``"rollback"``; None as the driver was told.
             options: Options of this provider, beginning with ``ex_``.
 
         Raises:
             PartialFailureError: Something was made, but not all of it.
+            PriceLimitError: It would cost more than `max_monthly`, or nobody knows how much;
+                nothing was sent.
             QuotaExceededError: A limit is reached, or the provider has no capacity.
             UnsupportedOperationError: The provider does not know an option; nothing was sent.
         """
@@ -462,8 +470,42 @@ class NodeDriver(Driver[ComputeBackend]):
             security_groups,
             options,
         )
+        self._check_price(size, location, 1, max_monthly)
         job = self._backend.create_node(spec)
         return self._node(self._make(job, f"node {name}", choice=on_partial_failure))
+
+    def estimate_node(
+        self,
+        size: model.NodeSize,
+        image: model.NodeImage | None = None,  # noqa: ARG002 - lists of images tell no licence
+        location: model.NodeLocation | None = None,
+        *,
+        count: int = 1,
+        hours: Decimal | int | None = None,
+        os: str = "linux",
+        term: str = "ondemand",
+    ) -> Estimate:
+        """Estimate what nodes of a size cost, without disks, addresses and traffic.
+
+        The price is what the provider tells with its sizes, else that of the catalogue of
+        `anysky.pricing`. What is unknown is in `unknown`, never counted as 0. Nothing is sent.
+
+        Args:
+            size: The size.
+            image: Taken beside `size` as in `create_node`; what it includes, `os` says.
+            location: Region or zone; None for the driver's own.
+            count: How many nodes.
+            hours: Hours of a month that each runs; None for all of it.
+            os: Operating system that is included: linux, windows, rhel, rhel-ha, suse.
+            term: ``"ondemand"``, or for example ``"commit-1y"``.
+
+        Raises:
+            PricingError: The catalogue cannot be read.
+        """
+        region = self._price_region(location)
+        return estimate_node(
+            self._backend, size, region, count=count, hours=hours, os=os, term=term
+        )
 
     def create_nodes(
         self,
@@ -480,6 +522,7 @@ class NodeDriver(Driver[ComputeBackend]):
         key_pair: model.KeyPair | str | None = None,
         network: model.Network | model.Subnet | None = None,
         security_groups: Sequence[model.SecurityGroup] = (),
+        max_monthly: Decimal | int | str | None = None,
         on_partial_failure: OnPartialFailure | None = None,
         **options: Any,
     ) -> Outcomes[Node]:
@@ -503,6 +546,7 @@ class NodeDriver(Driver[ComputeBackend]):
             key_pair: As in `create_node`.
             network: As in `create_node`.
             security_groups: As in `create_node`.
+            max_monthly: Most that all of them may cost together in a month.
             on_partial_failure: ``"rollback"`` removes all of them if one fails.
             options: Options of this provider, beginning with ``ex_``.
         """
@@ -525,6 +569,7 @@ class NodeDriver(Driver[ComputeBackend]):
             return self._making(job, self._terms, f"node {one}")
 
         names = numbered(name, count)
+        self._check_price(size, location, count, max_monthly)
         found = self._each("create_nodes", names, attempt, limit, on_partial_failure)
         nodes = [self._node(node) for node in found.done]
         return Outcomes(nodes, found.failed, found.not_tried, found.undone)
@@ -1116,6 +1161,21 @@ class NodeDriver(Driver[ComputeBackend]):
         self._call(self._backend.detach_floating_ip(address))
         return True
 
+    def _price_region(self, location: model.NodeLocation | None) -> str:
+        with Call(self, self._backend, "estimate_node", self._deadline):
+            return run(self._backend._price_region(location))  # pyright: ignore[reportPrivateUsage]
+
+    def _check_price(
+        self,
+        size: model.NodeSize,
+        location: model.NodeLocation | None,
+        count: int,
+        most: Decimal | int | str | None,
+    ) -> None:
+        """Refuse nodes that cost more than they may, before anything is sent."""
+        if most is not None:
+            check_monthly(self.estimate_node(size, location=location, count=count), most)
+
     def _spec(
         self,
         name: str,
@@ -1151,6 +1211,7 @@ class NodeDriver(Driver[ComputeBackend]):
             return "import_key_pair"
         shared = {
             "wait_until_running": "list_nodes",
+            "estimate_node": "create_node",
             "create_nodes": "create_node",
             "destroy_nodes": "destroy_node",
         }

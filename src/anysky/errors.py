@@ -62,6 +62,7 @@ __all__ = [
     "OutcomeUnknownError",
     "PartialFailureError",
     "PermissionDeniedError",
+    "PriceLimitError",
     "ProviderUnavailableError",
     "QuotaExceededError",
     "RateLimitedError",
@@ -228,6 +229,10 @@ class ConflictError(CloudError):
 
 class InvalidRequestError(CloudError, ValueError):
     """An argument was refused, by anysky before sending or by the provider."""
+
+
+class PriceLimitError(InvalidRequestError):
+    """It would cost more than the caller allows, or nobody knows how much. Nothing was sent."""
 
 
 class UnknownProviderError(InvalidRequestError, AttributeError):

@@ -55,10 +55,18 @@ class ComputeBackend(Backend):
     `Filter` to ask for less; the portable class checks name, ids and tags again, so a filter that
     the provider does not know may be ignored. Options of a `Filter` or spec hold only names that
     `options` declares for the operation.
+
+    Attributes:
+        features: How a new node can be logged in to.
+        price_list: Name under which the catalogue of `anysky.pricing` has its prices, or empty.
+        price_currency: What `NodeSize.price` is in, where the provider tells prices itself.
     """
 
     kind = "compute"
     driver_attributes = ("features",)
+
+    price_list: ClassVar[str] = ""
+    price_currency: ClassVar[str] = ""
 
     features: ClassVar[dict[str, list[str]]] = {"create_node": []}
     effects: ClassVar[Mapping[str, Effect]] = {
@@ -310,6 +318,10 @@ class ComputeBackend(Backend):
     async def detach_floating_ip(self, address: FloatingIP) -> None:
         """Take a public address from its node."""
         raise self._unsupported("detach_floating_ip")
+
+    async def _price_region(self, location: NodeLocation | None) -> str:
+        """Return the region whose prices count for a node there; nothing is sent."""
+        return location.id if location else getattr(self.account, "region", None) or ""
 
     async def _find_created(
         self, operation: str, mark: str, named: Sequence[Any] | None

@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar, cast, dataclass_transform
 
-__all__ = ["State", "field_slots", "lazy_extra", "model", "unbound"]
+__all__ = ["State", "field_slots", "lazy", "lazy_extra", "model", "unbound"]
 
 T = TypeVar("T")
 
@@ -33,18 +33,26 @@ class State(StrEnum):
         return cast("State", getattr(cls, value.upper()))
 
 
+_LAZY_FIELDS = ("extra", "price")
+
+
 class _Lazy:
-    """What `extra` holds until it is first read."""
+    """What a lazy field holds until it is first read."""
 
     __slots__ = ("decode",)
 
-    def __init__(self, decode: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, decode: Callable[[], Any]) -> None:
         self.decode = decode
+
+
+def lazy(decode: Callable[[], T]) -> T:
+    """Return a stand-in for the value of a lazy field that is made when somebody reads it."""
+    return cast("T", _Lazy(decode))
 
 
 def lazy_extra(decode: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Return a stand-in for a model's `extra` that is decoded when somebody reads it."""
-    return cast("dict[str, Any]", _Lazy(decode))
+    return lazy(decode)
 
 
 class _LazyField:
@@ -89,7 +97,7 @@ def _hash(self: Any) -> int:
 
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
 def model(cls: type[T]) -> type[T]:
-    """Make a class frozen, slotted data; its `extra`, if it has one, may be lazy.
+    """Make a class frozen, slotted data; its `extra` and `price`, if it has them, may be lazy.
 
     Objects are equal if their fields are, but for `extra`, and hash by their first field.
     """
@@ -97,9 +105,10 @@ def model(cls: type[T]) -> type[T]:
     for name, method in (("__repr__", _repr), ("__eq__", _equals), ("__hash__", _hash)):
         setattr(cls, name, method)
     made = dataclasses.dataclass(frozen=True, slots=True, repr=False, eq=False)(cls)
-    slot = made.__dict__.get("extra")
-    if slot is not None:
-        setattr(made, "extra", _LazyField(slot))  # noqa: B010 - not every model has one
+    for name in _LAZY_FIELDS:
+        slot = made.__dict__.get(name)
+        if slot is not None:
+            setattr(made, name, _LazyField(slot))
     return made
 
 

@@ -6,6 +6,7 @@ Vendor's reference: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, TypedDict
@@ -14,6 +15,7 @@ from anysky.backend.base import Effect, Option
 from anysky.backend.compute import ComputeBackend, List
 from anysky.errors import NotFoundError
 from anysky.model.compute import Filter, Node, NodeLocation, NodeSize
+from anysky.node_prices import lazy_price
 from anysky.paging import Page
 from anysky.wire import xml
 
@@ -26,6 +28,7 @@ from .launch import OPTIONS, EC2Launch
 
 __all__ = ["EC2", "ConsoleOutput", "NodeStatus"]
 
+_ZONE_LETTER = re.compile(r"(?<=\d)[a-z]$")
 _FILTERS = Option("ex_filters", "dict[str, str | list[str]]", "EC2's own filters by their names")
 
 
@@ -97,6 +100,7 @@ class EC2(EC2Launch, EC2Firewalls, EC2Images):
     """Amazon EC2: instances and what belongs to them."""
 
     features: ClassVar[dict[str, list[str]]] = {"create_node": ["ssh_key"]}
+    price_list = "aws"
     effects: ClassVar[Mapping[str, Effect]] = {
         **ComputeBackend.effects,
         "allocate_address": Effect("delete_floating_ip"),
@@ -194,10 +198,12 @@ class EC2(EC2Launch, EC2Firewalls, EC2Images):
     async def list_sizes(self, cursor: str | None, location: NodeLocation | None) -> Page[NodeSize]:
         """List instance types, with a zone those it offers: DescribeInstanceTypes.
 
-        The network and everything else is in `extra`, by AWS's names. Prices are not told.
+        The network and everything else is in `extra`, by AWS's names. Prices come from the
+        catalogue of `anysky.pricing`, of Linux on demand in US dollars.
         """
         answer = await self._page(cursor, "DescribeInstanceTypes", {}, _Types, size=100)
-        sizes = [_size(one) for one in answer.types]
+        region = await self._price_region(location)
+        sizes = [_size(one, region) for one in answer.types]
         if location is not None and sizes:
             offered = await self._offered(location, [size.id for size in sizes])
             sizes = [size for size in sizes if size.id in offered]
@@ -289,6 +295,9 @@ class EC2(EC2Launch, EC2Firewalls, EC2Images):
             "import_key_pair": self._list_key_pairs_marked,
         }
 
+    async def _price_region(self, location: NodeLocation | None) -> str:
+        return _ZONE_LETTER.sub("", location.id) if location else await self._region()
+
     async def _offered(self, location: NodeLocation, types: list[str]) -> set[str]:
         kind = "region" if location.id == await self._region() else "availability-zone"
         parameters = {
@@ -300,9 +309,9 @@ class EC2(EC2Launch, EC2Firewalls, EC2Images):
         return set(answer.types)
 
 
-def _size(size: _Type) -> NodeSize:
-    extra = extra_of(size.raw)
-    return NodeSize(size.id, size.id, size.ram, size.disk, None, None, extra, size.vcpus)
+def _size(size: _Type, region: str) -> NodeSize:
+    price, extra = lazy_price("aws", size.id, region), extra_of(size.raw)
+    return NodeSize(size.id, size.id, size.ram, size.disk, None, price, extra, size.vcpus)
 
 
 def _location(zone: _Zone) -> NodeLocation:

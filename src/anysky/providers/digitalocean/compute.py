@@ -116,6 +116,8 @@ class DigitalOceanCompute(Sizes, Images, Volumes, Keys, Networks, Firewalls):
     """DigitalOcean's Droplets and what belongs to them."""
 
     features: ClassVar[dict[str, list[str]]] = {"create_node": ["ssh_key"]}
+    price_list = "digitalocean"
+    price_currency = "USD"
     marked = frozenset({"create_node", "create_volume", "create_volume_snapshot"})
     # Each operation says in its own steps how what it makes is found again. A copied image is the
     # same one in a further region, and nothing takes it from there but deleting it everywhere.

@@ -22,6 +22,8 @@ class MemoryCompute(Firewalls, Volumes, Images, Keys):
     """Nodes in memory and what belongs to them."""
 
     features: ClassVar[dict[str, list[str]]] = {"create_node": ["ssh_key", "password"]}
+    price_list = "memory"
+    price_currency = "USD"
     marked = frozenset(
         {
             "create_floating_ip",
