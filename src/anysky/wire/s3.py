@@ -196,6 +196,8 @@ class S3Storage(S3Uploads):
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
 
+        The whole content is compared with its MD5 where the provider tells that, at its end.
+
         Raises:
             InvalidRequestError: There is no such range.
             MalformedResponseError: What came is not what was asked for.
@@ -220,7 +222,11 @@ class S3Storage(S3Uploads):
             raise
         stream = response.stream or EmptyStream()
         try:
-            return ExactStream(stream, expected_length(response, start, end))
+            length = expected_length(response, start, end)
+            # Without a length it may be unpacked on its way, and the digest be of the packed.
+            whole = start is None and length is not None
+            md5 = answers.md5_of_whole(response.headers) if whole else None
+            return ExactStream(stream, length, md5)
         except CloudError:
             await stream.close()
             raise

@@ -65,6 +65,7 @@ __all__ = [
     "extra_of_new",
     "key_of",
     "listed_object",
+    "md5_of_whole",
     "object_of_headers",
     "redirect_error",
     "tree_of",
@@ -140,6 +141,7 @@ _EXTRA: Mapping[str, str] = {
 }
 _META = "x-amz-meta-"
 _MD5_DIGITS = 32
+_HEX = frozenset("0123456789abcdef")
 _KMS = "aws:kms"
 
 
@@ -312,6 +314,12 @@ def digest_of(headers: Mapping[str, str]) -> str | None:
         or "x-amz-server-side-encryption-customer-algorithm" in headers
     )
     return None if not etag or (encrypted and len(etag) == _MD5_DIGITS) else etag
+
+
+def md5_of_whole(headers: Mapping[str, str]) -> str | None:
+    """Return the MD5 of an object's content, if the ETag is that: not of one stored in parts."""
+    digest = (digest_of(headers) or "").lower()
+    return digest if len(digest) == _MD5_DIGITS and _HEX.issuperset(digest) else None
 
 
 def _metadata(value: str) -> str:

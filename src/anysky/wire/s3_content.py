@@ -11,6 +11,7 @@ from anysky.errors import (
     ConnectionFailedError,
     InvalidRequestError,
     MalformedResponseError,
+    ObjectHashMismatchError,
     OutcomeUnknownError,
 )
 from anysky.runtime.base import Runtime
@@ -179,13 +180,21 @@ def _range_length(response: Response, start: int, end: int | None) -> int:
 
 
 class ExactStream:
-    """A stream that fails unless it has as many bytes as were promised."""
+    """A stream that fails at its end unless it had what was promised.
 
-    __slots__ = ("_inner", "_left")
+    Args:
+        inner: The stream.
+        expected: How many bytes it has; None if nobody knows.
+        md5: The MD5 of all of it in hex; None if nobody knows.
+    """
 
-    def __init__(self, inner: ByteStream, expected: int | None) -> None:
+    __slots__ = ("_inner", "_left", "_md5", "_seen")
+
+    def __init__(self, inner: ByteStream, expected: int | None, md5: str | None = None) -> None:
         self._inner = inner
         self._left = expected
+        self._md5 = md5
+        self._seen = hashlib.md5(usedforsecurity=False)
 
     async def read(self, size: int) -> bytes:
         """Return up to `size` bytes; see `ByteStream.read`.
@@ -193,6 +202,7 @@ class ExactStream:
         Raises:
             ConnectionFailedError: The content ended early.
             MalformedResponseError: More came than was promised.
+            ObjectHashMismatchError: All came, and other bytes than were promised.
         """
         try:
             piece = await self._inner.read(size)
@@ -205,7 +215,16 @@ class ExactStream:
                 raise MalformedResponseError("more bytes came than the answer had promised")
             if not piece and self._left:
                 raise ConnectionFailedError(f"the content ended {self._left} bytes early")
+        if self._md5 is not None:
+            self._check(piece, self._md5)
         return piece
+
+    def _check(self, piece: bytes, md5: str) -> None:
+        self._seen.update(piece)
+        if not piece and self._seen.hexdigest() != md5:
+            raise ObjectHashMismatchError(
+                f"the content has the MD5 {self._seen.hexdigest()} and should have {md5}"
+            )
 
     async def close(self) -> None:
         """Close the inner stream."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import stat
 import threading
@@ -88,6 +89,56 @@ def test_stream_that_is_cut_short_fails(api, driver, faults):
 
     with pytest.raises(ConnectionFailedError):
         api.do(driver.download_object_as_stream(OBJECT))
+
+
+def etag(value):
+    return ("ETag", f'"{value}"')
+
+
+RIGHT = hashlib.md5(BODY).hexdigest()
+WRONG = "0" * 32
+
+
+def test_download_with_a_wrong_byte_leaves_the_old_file(api, driver, faults, target):
+    target.write_text("old")
+    faults.next(f.Answer(200, BODY, (etag(WRONG),)))
+
+    with pytest.raises(ObjectHashMismatchError, match=RIGHT):
+        api.do(driver.download_object(OBJECT, target, overwrite_existing=True))
+
+    assert (names_in(target.parent), target.read_text()) == (["file"], "old")
+
+
+def test_stream_with_a_wrong_byte_fails_at_its_end(api, driver, faults):
+    faults.next(f.Answer(200, BODY, (etag(WRONG),)))
+
+    with pytest.raises(ObjectHashMismatchError):
+        api.do(driver.download_object_as_stream(OBJECT))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (etag(RIGHT),),
+        (etag(RIGHT.upper()),),
+        (etag(f"{WRONG}-2"),),
+        (etag("0x8D92C7F25CFD3C0"),),
+        (etag(WRONG), ("x-amz-server-side-encryption", "aws:kms")),
+        (etag(WRONG), ("x-amz-server-side-encryption-customer-algorithm", "AES256")),
+    ],
+    ids=["MD5", "capitals", "parts", "no MD5", "KMS", "key of the customer"],
+)
+def test_content_is_compared_only_with_an_etag_that_is_its_md5(api, driver, faults, headers):
+    faults.next(f.Answer(200, BODY, headers))
+
+    assert read(api, driver.download_object_as_stream(OBJECT)) == BODY
+
+
+def test_range_is_not_compared_with_the_digest_of_the_whole(api, driver, faults):
+    part = ("Content-Range", f"bytes 0-9/{len(BODY)}")
+    faults.next(f.Answer(206, BODY[:10], (etag(RIGHT), part)))
+
+    assert read(api, driver.download_object_range_as_stream(OBJECT, 0, 10)) == BODY[:10]
 
 
 def test_part_that_came_before_a_failure_is_kept_on_demand(api, driver, faults, target):
