@@ -76,6 +76,7 @@ class LoadBalancerProvider(StrEnum):
 
     ALB = "alb"
     AWS = "aws"
+    DIGITAL_OCEAN = "digitalocean"
     ELB = "elb"
     MEMORY = "memory"
 
@@ -139,5 +140,11 @@ FOLDERS: Mapping[str, Mapping[str, str]] = {
         "memory": "memory",
     },
     "dns": {"aws": "aws", "route53": "aws", "digitalocean": "digitalocean", "memory": "memory"},
-    "loadbalancer": {"aws": "aws", "alb": "aws", "elb": "aws", "memory": "memory"},
+    "loadbalancer": {
+        "aws": "aws",
+        "alb": "aws",
+        "elb": "aws",
+        "digitalocean": "digitalocean",
+        "memory": "memory",
+    },
 }

@@ -4,6 +4,7 @@
 """
 
 from tests.imitations.digitalocean.account import Account
+from tests.imitations.digitalocean.balancers import Balancers
 from tests.imitations.digitalocean.dns import Domains
 from tests.imitations.digitalocean.droplets import Droplets
 from tests.imitations.digitalocean.network import Firewalls, ReservedIps, Vpcs
@@ -11,7 +12,7 @@ from tests.imitations.digitalocean.storage import Images, Volumes
 
 
 class DigitalOceanImitation(
-    Account, Droplets, Volumes, Images, Vpcs, Firewalls, ReservedIps, Domains
+    Account, Droplets, Volumes, Images, Vpcs, Firewalls, ReservedIps, Balancers, Domains
 ):
     """The whole API; see `Common` for its settings and `Imitation` for what tests can do.
 

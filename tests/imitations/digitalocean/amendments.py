@@ -29,6 +29,11 @@ def _paged(operation: str) -> tuple[Amendment, ...]:
     )
 
 
+def _of_balancers(name: str, schema: dict[str, object], reason: str) -> tuple[Amendment, ...]:
+    operations = ("loadBalancers_create", "loadBalancers_update")
+    return tuple(NewField(each, "body", name, schema, reason) for each in operations)
+
+
 AMENDMENTS: tuple[Amendment, ...] = (
     Rewrite(
         {"enum": _SLUGS_2023},
@@ -69,6 +74,9 @@ AMENDMENTS: tuple[Amendment, ...] = (
         {"type": "string"},
         "the schema leaves out the very name that the path's description demands",
     ),
+    *_of_balancers("type", {"enum": ["REGIONAL", "REGIONAL_NETWORK", "GLOBAL"]}, "added in 2024"),
+    *_of_balancers("network", {"enum": ["EXTERNAL", "INTERNAL"]}, "added in 2024"),
+    *_of_balancers("network_stack", {"enum": ["IPV4", "DUALSTACK"]}, "added in 2025"),
     *_paged("imageActions_list"),
     *_paged("reservedIPsActions_list"),
 )

@@ -226,6 +226,7 @@ class Droplets(Common):
         for volume_id in list(droplet["volume_ids"]):
             self.disconnect_volume(self.volumes[volume_id])
         self.release_addresses(droplet["id"])
+        self.leave_balancers(droplet["id"])
         for firewall in self.firewalls.values():
             firewall["droplet_ids"] = [i for i in firewall["droplet_ids"] if i != droplet["id"]]
         for task in self.actions.values():

@@ -1,4 +1,4 @@
-"""DigitalOcean: Droplets, volumes, images, keys, VPCs, firewalls, reserved addresses, DNS.
+"""DigitalOcean: Droplets and what belongs to them, load balancers, DNS.
 
 Vendor's reference: https://docs.digitalocean.com/reference/api/digitalocean/
 """
@@ -53,6 +53,11 @@ provider = Provider(
         "dns": Service(
             "digitalocean",
             "anysky.providers.digitalocean.dns:DigitalOceanDNS",
+            constants=_CONSTANTS,
+        ),
+        "loadbalancer": Service(
+            "digitalocean",
+            "anysky.providers.digitalocean.loadbalancer:DigitalOceanLoadBalancer",
             constants=_CONSTANTS,
         ),
     },
