@@ -135,7 +135,7 @@ def connect_backend(
     signer = backend_class.signer(account, connection)
     noted = LedgerLayer(safe, runtime)
     signed = SigningLayer(noted, signer, endpoint, backend_class.hosts) if signer else noted
-    name = provider.services[backend_class.kind].name
+    name = provider.name_of(backend_class.kind, backend_class)
     traced: Layer = TracingLayer(signed, runtime, hooks, endpoint, name)
     pace = backend_class.rate if rate is None else rate
     paced = PacingLayer(traced, runtime, pace, throttled)

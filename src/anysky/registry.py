@@ -85,6 +85,12 @@ class Provider:
         first = self.services[kind]
         return next((other for other in first.others if other.name == name), first)
 
+    def name_of(self, kind: str, backend: type) -> str:
+        """Return the name of the service of a kind that has this backend."""
+        first = self.services[kind]
+        place = f"{backend.__module__}:{backend.__qualname__}"
+        return next((other.name for other in first.others if other.backend == place), first.name)
+
 
 _registered: dict[tuple[str, str], type] = {}
 _classes: dict[tuple[type, str], type] = {}
