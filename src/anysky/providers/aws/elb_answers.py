@@ -161,9 +161,9 @@ class _Condition(xml.Record):
 
     @property
     def values(self) -> list[str]:
-        """The values, in whichever form they are given."""
+        """The values, which may be given in two forms at once."""
         several = (self.plain, self.hosts, self.paths, self.headers, self.methods, self.sources)
-        return next((one for one in several if one), [])
+        return next(filter(None, several), self.plain)
 
 
 class _FoundRule(xml.Record):

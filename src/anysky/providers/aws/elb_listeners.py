@@ -133,8 +133,11 @@ class ELBv2Listeners(ELBv2Targets):
 
         Raises:
             AlreadyExistsError: The listener has a rule of this priority.
+            InvalidRequestError: There is no condition, or another action than to forward.
         """
         _only_forward(action)
+        if condition_field is None or condition_value is None:
+            raise InvalidRequestError("a rule needs a condition: its field and its value")
         parameters = {
             "ListenerArn": id_of(listener),
             "Priority": priority,

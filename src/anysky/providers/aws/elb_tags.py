@@ -28,9 +28,9 @@ class ELBv2Tags(ELBBackend):
 
     async def describe_tags(self, resource: Any) -> dict[str, str]:
         """Return the tags of a balancer, target group, listener or rule: DescribeTags."""
-        id = id_of(resource)
-        answer = await self._call("DescribeTags", {"ResourceArns": [id]}, TagDescriptions)
-        return next((one.tags for one in answer.things if one.id == id), {})
+        wanted = {"ResourceArns": [id_of(resource)]}
+        answer = await self._call("DescribeTags", wanted, TagDescriptions)
+        return first(answer.things, id_of(resource)).tags
 
     async def add_tags(self, resource: Any, tags: Mapping[str, str]) -> None:
         """Set tags of a balancer, target group, listener or rule: AddTags."""
