@@ -68,7 +68,7 @@ class RecordedStep:
         operation: The operation that it is a part of.
         state: ``"intended"`` (its request may have left), ``"done"``, ``"in doubt"`` (its answer
             was lost), ``"not made"``, ``"undone"`` or ``"kept"``.
-        thing: The model of what was made, bound to no driver, or None.
+        thing: The model of what was made, bound to no driver; a list of several, or None.
         at: When it was begun.
         provider: Name of its driver's provider.
         service: Its driver's service.
@@ -105,11 +105,17 @@ class RecordedStep:
         return self.state in OPEN
 
     @property
+    def ids(self) -> list[str]:
+        """The ids of what was made; a request may make several things at once."""
+        things: list[Any] = self.thing if isinstance(self.thing, list) else [self.thing]
+        ids = [getattr(thing, "id", None) for thing in things]
+        return [str(id) for id in ids if id is not None]
+
+    @property
     def look_for(self) -> str:
         """What it is called, for people: with the id of the thing, or the mark to look for."""
-        id = getattr(self.thing, "id", None)
-        if id:
-            return f"{self.what} ({id})"
+        if self.ids:
+            return f"{self.what} ({', '.join(self.ids)})"
         return self.what if self.state == "done" else f"{self.what} (mark {self.mark})"
 
 

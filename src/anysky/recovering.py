@@ -115,7 +115,8 @@ class Recovery:
                 f"{self.entry.id} was made by {name!r} at {origin.get('endpoint')!r}, but the "
                 f"settings lead to {own['endpoint']!r}: set the region as it was, or give drivers="
             )
-        if own["credentials"] != origin.get("credentials") and not self._force:
+        known = own["credentials"] and origin.get("credentials")  # neither if files have them
+        if known and own["credentials"] != known and not self._force:
             raise InvalidAccountError(
                 f"{self.entry.id} was made by {name!r} with other credentials; if these are of "
                 "the same account, force it"
@@ -143,8 +144,8 @@ class Recovery:
         for step in self._steps(drivers):
             if step.state is StepState.IN_DOUBT:
                 await self._look(step, report)
-            if step.state is StepState.DONE and step.thing is not None:
-                report.created.append(step.bound)
+            if step.state is StepState.DONE:
+                report.created += step.things
             elif step.state is StepState.IN_DOUBT:
                 report.in_doubt.append(step.doubt)
         if not report.in_doubt:

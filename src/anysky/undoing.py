@@ -50,9 +50,10 @@ async def undo_steps(
         else:
             released = released or step.state is StepState.UNDONE
             if step.state is StepState.UNDONE:
-                report.undone += step.things
+                things = step.things
+                report.undone += things
                 if step.is_gone:
-                    report.gone += step.things
+                    report.gone += things
         finally:
             if partial is not None:
                 _tell(partial, steps)

@@ -173,10 +173,14 @@ def _go_on(
         _print_json({"ids": [entry.id for entry in entries], "plan": list(plan)})
     elif dry_run:
         click.echo("\n".join(map(plain, plan)) or "nothing to do")
-    elif plan and not yes and sys.stdin.isatty() and sys.stderr.isatty():
+    elif plan and not yes and _is_interactive():
         click.echo("\n".join(map(plain, plan)), err=True)
         click.confirm("Go on?", abort=True, err=True)
     return not dry_run
+
+
+def _is_interactive() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _roll_back(journal: Journal, entry: Entry, *, force: bool) -> dict[str, Any]:
@@ -230,8 +234,8 @@ def _row(entry: Entry) -> list[str]:
 
 
 def _step_row(step: RecordedStep) -> list[str]:
-    id = getattr(step.thing, "id", None) or _NONE
-    return [step.what, step.state, str(id), step.provider, step.undo or _NONE, step.error]
+    ids = ", ".join(step.ids) or _NONE
+    return [step.what, step.state, ids, step.provider, step.undo or _NONE, step.error]
 
 
 def _when(entry: Entry) -> str:
@@ -285,7 +289,7 @@ def _step(step: RecordedStep) -> dict[str, Any]:
         "what": step.what,
         "operation": step.operation,
         "state": step.state,
-        "id": getattr(step.thing, "id", None),
+        "ids": step.ids,
         "mark": step.mark,
         "at": step.at.isoformat(),
         "provider": step.provider,
