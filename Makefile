@@ -33,15 +33,17 @@ types: $(VENV)/.ready-check $(VENV)/.ready-test ## mypy --strict and pyright
 	$(BIN)/mypy --strict
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-check-generated: $(VENV)/.ready-check ## layers, generated modules, change log fragments
+check-generated: $(VENV)/.ready-check $(VENV)/.ready-test ## layers, generated files, change log fragments
 	$(BIN)/python tools/check_layers.py
 	$(BIN)/python tools/make_blocking.py --check
 	$(BIN)/python tools/make_names.py --check
+	$(BIN)/python tools/make_fault_matrix.py --check
 	$(BIN)/python tools/check_change.py --fragments-only
 
-generate: $(VENV)/.ready-check ## write the modules that are made from others anew
+generate: $(VENV)/.ready-check $(VENV)/.ready-test ## write the files that are made from others anew
 	$(BIN)/python tools/make_names.py
 	$(BIN)/python tools/make_blocking.py
+	$(BIN)/python tools/make_fault_matrix.py
 
 docs: $(VENV)/.ready-docs ## build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

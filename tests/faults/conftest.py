@@ -13,11 +13,18 @@ from tests.imitations.digitalocean import DigitalOceanImitation
 from tests.support.faults import FaultServer, Reply
 from tests.support.loopback import Received
 
+_ZONE_EXISTS = Reply(
+    409,
+    (("Content-Type", "text/xml"),),
+    b"<ErrorResponse><Error><Type>Sender</Type><Code>HostedZoneAlreadyExists</Code></Error>"
+    b"</ErrorResponse>",
+)
+
 
 class Front(FaultServer):
-    """Answers a request whose ClientToken it has seen as it did before.
+    """Knows a token that it gets twice, as AWS does; moto makes another thing.
 
-    That is what AWS does; moto makes another thing.
+    EC2 answers as before, Route 53 that there is such a zone.
     """
 
     def __init__(self, upstream: str) -> None:
@@ -25,12 +32,14 @@ class Front(FaultServer):
         self._known: dict[bytes, Reply] = {}
 
     def work(self, request: Received) -> Reply:
-        token = re.search(rb"ClientToken=([^&]+)", request.body)
+        token = re.search(rb"ClientToken=[^&]+|<CallerReference>[^<]+", request.body)
         if token is None:
             return super().work(request)
-        if token[1] not in self._known:
-            self._known[token[1]] = super().work(request)
-        return self._known[token[1]]
+        if token[0] not in self._known:
+            self._known[token[0]] = super().work(request)
+        elif token[0].startswith(b"<"):
+            return _ZONE_EXISTS
+        return self._known[token[0]]
 
 
 @contextlib.contextmanager

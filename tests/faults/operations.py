@@ -84,6 +84,7 @@ class Operation:
         right: Whether a result, together with what was given, is what it should be.
         untouched: After a failure: whether nothing is left on this side, such as half a file.
         settings: Arguments of the driver, and environment, for the server at a URL.
+        speaks: Kind of service that is struck, where that is not the one that is called.
     """
 
     kind: str
@@ -92,6 +93,12 @@ class Operation:
     right: Callable[..., bool] = _true
     untouched: Callable[..., bool] = lambda *given: True
     settings: Callable[[Cloud, str], Settings] = driver_settings
+    speaks: str = ""
+
+    @property
+    def dialect(self) -> str:
+        """The kind of service whose errors the struck request gets."""
+        return self.speaks or self.kind
 
 
 @dataclass(frozen=True)
@@ -104,14 +111,14 @@ class Row:
             (``*`` for a segment) and perhaps a parameter.
         sends: How often that request may be sent.
         answer: What a good answer to it holds.
-        marked: Whether it carries a mark by which what it made is found again.
+        found: Whether what it made or changed is found again when its answer is lost.
     """
 
     operation: str
     request: str
     sends: SendClass
     answer: str = DOCUMENT
-    marked: bool = False
+    found: bool = False
 
     def __str__(self) -> str:
         return self.operation
@@ -306,12 +313,17 @@ OPERATIONS: Mapping[str, Operation] = {
     "update_record": Operation(
         "dns",
         _one("record"),
-        lambda d, record: d.update_record(record, data="192.0.2.9"),
+        lambda d, record: d.update_record(record, record.name, record.type, "192.0.2.9"),
         lambda changed, record: (changed.name, changed.data) == (record.name, "192.0.2.9"),
     ),
     "delete_record": Operation("dns", _one("record"), lambda d, one: d.delete_record(one)),
     "assume_role": Operation(
-        "compute", _shared("node"), lambda d, _: d.list_nodes(), _lists, settings=assumed_role
+        "compute",
+        _shared("node"),
+        lambda d, _: d.list_nodes(),
+        _lists,
+        settings=assumed_role,
+        speaks="tokens",
     ),
 }
 
@@ -323,7 +335,7 @@ ROWS: Mapping[str, Sequence[Row]] = {
     "aws": (
         Row("list_nodes", "DescribeInstances", SAFE),
         Row("get_node", "DescribeInstances", SAFE),
-        Row("create_node", "RunInstances", REPEATABLE, marked=True),
+        Row("create_node", "RunInstances", REPEATABLE, found=True),
         Row("rename_node", "CreateTags", REPEATABLE),
         Row("reboot_node", "RebootInstances", ONCE),
         Row("stop_node", "StopInstances", REPEATABLE),
@@ -332,15 +344,15 @@ ROWS: Mapping[str, Sequence[Row]] = {
         Row("list_locations", "DescribeAvailabilityZones", SAFE),
         Row("list_images", "DescribeImages", SAFE),
         Row("get_image", "DescribeImages", SAFE),
-        Row("create_image", "CreateImage", ONCE, marked=True),
+        Row("create_image", "CreateImage", ONCE, found=True),
         Row("delete_image", "DeregisterImage", REPEATABLE),
         Row("list_volumes", "DescribeVolumes", SAFE),
         Row("get_volume", "DescribeVolumes", SAFE),
-        Row("create_volume", "CreateVolume", REPEATABLE, marked=True),
-        Row("attach_volume", "AttachVolume", ONCE),
+        Row("create_volume", "CreateVolume", REPEATABLE, found=True),
+        Row("attach_volume", "AttachVolume", ONCE, found=True),
         Row("detach_volume", "DetachVolume", ONCE),
         Row("destroy_volume", "DeleteVolume", REPEATABLE),
-        Row("create_volume_snapshot", "CreateSnapshot", ONCE, marked=True),
+        Row("create_volume_snapshot", "CreateSnapshot", ONCE, found=True),
         Row("destroy_volume_snapshot", "DeleteSnapshot", REPEATABLE),
         Row("list_key_pairs", "DescribeKeyPairs", SAFE),
         Row("import_key_pair", "ImportKeyPair", ONCE),
@@ -358,18 +370,18 @@ ROWS: Mapping[str, Sequence[Row]] = {
         Row("delete_object", "DELETE /*/*", REPEATABLE, NOTHING),
         Row("list_zones", f"GET {_R53}", SAFE),
         Row("get_zone", f"GET {_R53}/*", SAFE),
-        Row("create_zone", f"POST {_R53}", REPEATABLE),
+        Row("create_zone", f"POST {_R53}", REPEATABLE, found=True),
         Row("delete_zone", f"DELETE {_R53}/*", REPEATABLE),
         Row("list_records", f"GET {_R53}/*/rrset", SAFE),
-        Row("create_record", _SETS, ONCE),
-        Row("update_record", _SETS, ONCE),
-        Row("delete_record", _SETS, ONCE),
+        Row("create_record", _SETS, REPEATABLE, found=True),
+        Row("update_record", _SETS, REPEATABLE, found=True),
+        Row("delete_record", _SETS, REPEATABLE, found=True),
         Row("assume_role", "AssumeRoleWithWebIdentity", SAFE),
     ),
     "digitalocean": (
         Row("list_nodes", "GET /v2/droplets", SAFE),
         Row("get_node", "GET /v2/droplets/*", SAFE),
-        Row("create_node", "POST /v2/droplets", ONCE),
+        Row("create_node", "POST /v2/droplets", ONCE, found=True),
         Row("rename_node", "POST /v2/droplets/*/actions", ONCE),
         Row("reboot_node", "POST /v2/droplets/*/actions", ONCE),
         Row("stop_node", "POST /v2/droplets/*/actions", ONCE),
@@ -378,15 +390,15 @@ ROWS: Mapping[str, Sequence[Row]] = {
         Row("list_sizes", "GET /v2/sizes", SAFE),
         Row("list_locations", "GET /v2/regions", SAFE),
         Row("get_image", "GET /v2/images/*", SAFE),
-        Row("create_image", "POST /v2/droplets/*/actions", ONCE),
+        Row("create_image", "POST /v2/droplets/*/actions", ONCE, found=True),
         Row("delete_image", "DELETE /v2/images/*", REPEATABLE, NOTHING),
         Row("list_volumes", "GET /v2/volumes", SAFE),
         Row("get_volume", "GET /v2/volumes/*", SAFE),
-        Row("create_volume", "POST /v2/volumes", ONCE),
+        Row("create_volume", "POST /v2/volumes", ONCE, found=True),
         Row("attach_volume", "POST /v2/volumes/*/actions", ONCE),
         Row("detach_volume", "POST /v2/volumes/*/actions", ONCE),
         Row("destroy_volume", "DELETE /v2/volumes/*", REPEATABLE, NOTHING),
-        Row("create_volume_snapshot", "POST /v2/volumes/*/snapshots", ONCE),
+        Row("create_volume_snapshot", "POST /v2/volumes/*/snapshots", ONCE, found=True),
         Row("destroy_volume_snapshot", "DELETE /v2/volumes/snapshots/*", REPEATABLE, NOTHING),
         Row("list_key_pairs", "GET /v2/account/keys", SAFE),
         Row("import_key_pair", "POST /v2/account/keys", ONCE),

@@ -7,7 +7,7 @@ tests compare with it and the documentation is made from it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from anysky.errors import (
@@ -16,7 +16,9 @@ from anysky.errors import (
     ConflictError,
     ConnectionFailedError,
     DeadlineExceededError,
+    InvalidRequestError,
     MalformedResponseError,
+    ObjectHashMismatchError,
     OutcomeUnknownError,
     PermissionDeniedError,
     ProviderUnavailableError,
@@ -24,11 +26,12 @@ from anysky.errors import (
     UnsafeResponseError,
 )
 from anysky.transport.base import SendClass
-from tests.faults.catalogue import ASKED_WAIT, LONG_WAIT, Fault
-from tests.faults.operations import Row
+from tests.faults.catalogue import ASKED_WAIT, FAULTS, LONG_WAIT, Fault
+from tests.faults.operations import DOCUMENT, NOTHING, STREAM, Row
 
-__all__ = ["RULES", "Outcome", "Rule", "declared"]
+__all__ = ["APIS", "DEPARTURES", "RULES", "Outcome", "Rule", "cells", "declared"]
 
+APIS = ("blocking", "asyncio")
 TRIES = 4
 
 
@@ -43,6 +46,7 @@ class Outcome:
         retryable: Whether the error says that the same call may succeed later.
         waited: Whether the call waited as long as the provider had asked for.
         retry_in: The seconds from now that `retry_at` of the error means, or None.
+        unnoticed: Whether the result is wrong, and nothing tells that it is.
     """
 
     error: type[CloudError] | None = None
@@ -51,6 +55,7 @@ class Outcome:
     retryable: bool = False
     waited: bool = False
     retry_in: int | None = None
+    unnoticed: bool = False
 
 
 @dataclass(frozen=True)
@@ -150,6 +155,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "504-done": GATEWAY,
     "wrong-type": _alike(fails(MalformedResponseError)),
+    "wrong-bytes": _alike(fails(ObjectHashMismatchError)),
     "redirect-302": _alike(fails(UnsafeResponseError)),
     "redirect-307": _alike(fails(UnsafeResponseError)),
     "gzip-bomb": _alike(fails(UnsafeResponseError)),
@@ -166,6 +172,7 @@ class Departure:
         outcomes: If the fault strikes once, and if it lasts.
         provider: Only this provider, or all.
         operations: Only these operations, or all.
+        answer: Only requests with this kind of answer, or all.
     """
 
     why: str
@@ -173,6 +180,7 @@ class Departure:
     outcomes: tuple[Outcome, Outcome]
     provider: str | None = None
     operations: Sequence[str] = ()
+    answer: str | None = None
 
     def concerns(self, provider: str, row: Row, fault: Fault) -> bool:
         """Whether a cell is one of these."""
@@ -180,6 +188,7 @@ class Departure:
             fault.name in self.faults
             and self.provider in {None, provider}
             and (not self.operations or row.operation in self.operations)
+            and self.answer in {None, row.answer}
         )
 
 
@@ -190,7 +199,69 @@ DEPARTURES: Sequence[Departure] = (
         (fails(PermissionDeniedError), fails(PermissionDeniedError)),
         provider="digitalocean",
     ),
+    Departure(
+        "the answer to a HEAD request has no body that says why it was refused",
+        ["expired-token"],
+        (fails(InvalidRequestError), fails(InvalidRequestError)),
+        operations=["get_container", "get_object"],
+    ),
+    Departure(
+        "the answer to a HEAD request has no body that says why it was refused",
+        ["clock-skew"],
+        (fails(PermissionDeniedError), fails(PermissionDeniedError)),
+        operations=["get_container", "get_object"],
+    ),
+    Departure(
+        "what has come of a download is not asked for again; nothing of it is left",
+        ["reset-in-body", "short-chunks", "wrong-length", "stall-in-body"],
+        (fails(ConnectionFailedError), fails(ConnectionFailedError)),
+        answer=STREAM,
+    ),
+    Departure(
+        "a download is checked against the size of the object",
+        ["wrong-type", "gzip-bomb"],
+        (fails(ObjectHashMismatchError), fails(ObjectHashMismatchError)),
+        operations=["download_object"],
+    ),
+    Departure(
+        "an object may have any content and, since it was listed, any size",
+        ["wrong-type", "gzip-bomb"],
+        (Outcome(unnoticed=True), Outcome(unnoticed=True)),
+        operations=["download_object_as_stream"],
+    ),
+    Departure(
+        "as long as the records are what they were, the change is tried again, eight times",
+        ["reset-before"],
+        (ok(2), fails(OutcomeUnknownError, 8 * TRIES, attempts=TRIES)),
+        provider="aws",
+        operations=["create_record", "update_record", "delete_record"],
+    ),
+    Departure(
+        "no time is left to look at the records",
+        ["drip"],
+        (UNKNOWN, UNKNOWN),
+        provider="aws",
+        operations=["update_record", "delete_record"],
+    ),
+    Departure(
+        "credentials of a role are asked for with a token, not with a signature that has a date",
+        ["clock-skew"],
+        (fails(AuthenticationError), fails(AuthenticationError)),
+        operations=["assume_role"],
+    ),
 )
+
+
+def cells(row: Row) -> Iterator[tuple[Fault, bool]]:
+    """The faults that can strike a row's request, each once and then for good."""
+    for fault in FAULTS:
+        if fault.part == "document" and row.answer == NOTHING:
+            continue
+        if fault.part == "content" and row.answer in {NOTHING, DOCUMENT}:
+            continue
+        if fault.part == "post" and " " in row.request and not row.request.startswith("POST"):
+            continue
+        yield from ((fault, False), (fault, True))
 
 
 def declared(provider: str, row: Row, fault: Fault, *, lasting: bool) -> Outcome | None:
@@ -207,6 +278,11 @@ def declared(provider: str, row: Row, fault: Fault, *, lasting: bool) -> Outcome
         SendClass.ONCE: rule.once,
     }
     outcome = by_class[row.sends][lasting]
-    # What was made is found by its mark, and the call goes on with it.
-    found = fault.done and row.marked and outcome.error is not None
-    return ok(outcome.sends, waited=outcome.waited) if found else outcome
+    return found_again(fault, outcome) if row.found else outcome
+
+
+def found_again(fault: Fault, outcome: Outcome) -> Outcome:
+    """The outcome where what a request made or changed is found although its answer was lost."""
+    if not fault.done or outcome.error is None:
+        return outcome
+    return ok(outcome.sends, waited=outcome.waited)

@@ -34,7 +34,9 @@ from tests.support.loopback import LoopbackHandler, LoopbackServer, Received
 
 _JSON = (("Content-Type", "application/json"),)
 # What belongs to one connection, or is written anew.
-_HOP_HEADERS = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
+_HOP_HEADERS = frozenset(
+    {"connection", "content-length", "host", "keep-alive", "transfer-encoding"}
+)
 _BODILESS = frozenset({204, 304})
 
 

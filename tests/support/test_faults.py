@@ -202,3 +202,79 @@ def test_proxy_tunnels_tls(certificates):
 
         assert [each.path for each in server.requests] == ["/a"]
         assert [each.method for each in proxy.passed] == ["CONNECT", "CONNECT"]
+
+
+# In front of another server
+
+
+@pytest.fixture
+def front(faults):
+    faults.otherwise = f.Answer(201, b"from behind", (("X-Behind", "yes"),))
+    with f.FaultServer(upstream=faults.url) as server:
+        yield server
+
+
+def test_forwards_what_nobody_scripted(front, faults):
+    status, headers, body = fetch(front, "/a?b=c", "POST", b"sent")
+
+    assert (status, headers["X-Behind"], body) == (201, "yes", b"from behind")
+    assert [(r.method, r.target, r.body) for r in faults.requests] == [("POST", "/a?b=c", b"sent")]
+    assert front.worked == front.requests
+
+
+def test_length_that_the_answer_to_head_announces_is_passed_on(front, faults):
+    status, headers, body = fetch(front, "/", "HEAD")
+
+    assert (status, headers["Content-Length"], body) == (201, "11", b"")
+
+
+@pytest.mark.parametrize(
+    ("action", "works"),
+    [
+        (f.ResetBeforeWork(), False),
+        (f.ResetAfterRequest(), True),
+        (f.ResetInHeaders(), True),
+        (f.ResetInBody(), True),
+        (f.ShortChunkedBody(), True),
+        (f.TruncatedBody(), True),
+        (f.AfterWork(f.CloseWithoutAnswer()), True),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_request_is_carried_out_although_its_answer_is_lost(front, faults, action, works):
+    front.next(action)
+
+    with pytest.raises((ConnectionError, http.client.HTTPException)):
+        fetch(front, "/", "POST", b"sent")
+
+    assert len(faults.requests) == len(front.worked) == works
+
+
+@pytest.mark.parametrize(
+    ("action", "seen"),
+    [
+        (f.Forward(delay=0.01), (201, b"from behind")),
+        (f.StallInBody(seconds=0.01), (201, b"from behind")),
+        (f.Drip(bytes_per_second=1000), (201, b"from behind")),
+        (f.WrongBytes(), (201, b"grom behind")),
+        (
+            f.AfterWork(f.server_error_page(504)),
+            (504, b"<html><h1>504 Gateway Timeout</h1></html>"),
+        ),
+    ],
+    ids=["Forward", "StallInBody", "Drip", "WrongBytes", "AfterWork"],
+)
+def test_answer_that_comes_in_another_way(front, faults, action, seen):
+    front.next(action)
+
+    status, _, body = fetch(front)
+
+    assert (status, body) == seen
+    assert len(faults.requests) == 1
+
+
+def test_strikes_only_where_it_should(front, faults):
+    busy = front.next(f.Answer(409), times=None, where=lambda request: request.path == "/busy")
+
+    assert [fetch(front, path)[0] for path in ("/", "/busy", "/busy")] == [201, 409, 409]
+    assert (busy.hits, len(front.worked)) == (2, 1)
