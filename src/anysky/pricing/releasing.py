@@ -65,7 +65,7 @@ def next_version(wanted: str | None, today: dt.date, before: Iterable[str]) -> s
     Raises:
         InvalidRequestError: The version that was asked for is not newer.
     """
-    newest: tuple[int, ...] = max((version_key(one) for one in before), default=())
+    newest = version_key(max(before, key=version_key, default=""))
     version = wanted or f"{today:%Y.%m.%d}"
     if version_key(version) > newest:
         return version

@@ -43,8 +43,10 @@ def assemble(version: str, base: Draft, built: Mapping[str, tuple[Importer, Rows
         rows.named(importer.regions)
         draft.providers.append(importer.vendor)
         draft.figures += rows.figures
-        draft.rates += rows.rates
-        draft.components += rows.components
+        draft.rates += rows.rates or [one for one in base.rates if one.provider == name]
+        draft.components += rows.components or [
+            one for one in base.components if one.provider == name
+        ]
         for region in rows.regions.values():
             known = base.regions.get((name, region.name))
             draft.regions[name, region.name] = known if known and not region.geo else region

@@ -27,6 +27,9 @@ _PER_VCPU = {
     "Ev3": 8, "Esv3": 8, "Ev4": 8, "Esv4": 8, "Edv4": 8, "Edsv4": 8, "Eav4": 8, "Easv4": 8,
     "F": 2, "Fs": 2, "Fsv2": 2, "Av2": 2, "Amv2": 8, "Ls": 8, "Lsv2": 8,
 }  # fmt: skip
+_NEWER = re.compile(r"(?P<kind>Dl|D|E)(?P<features>[adps]*)v[56]")
+_PER_VCPU_NEWER = {"Dl": 2, "D": 4, "E": 8}
+_LARGEST_NEWER = 64  # vCPUs up to which newer families are in proportion
 _MOST_MEMORY = {("Ev3", 64): 432, ("Esv3", 64): 432, ("Eiv3", 64): 432, ("Eisv3", 64): 432}
 _FEWER = frozenset({"Ev4", "Esv4", "Edv4", "Edsv4", "Eav4", "Easv4"})
 _LARGEST_PLAIN = 48  # vCPUs up to which the E families of version 4 have 8 GiB for each
@@ -102,7 +105,9 @@ def azure_spec(name: str) -> Spec:
     if found is None:
         return Spec(is_sold=is_sold)
     vcpu, gib = found
-    return Spec(vcpu, int(gib * _MIB), arch="x86_64", gpus=0, burstable=False, is_sold=is_sold)
+    is_arm = re.search(r"_[A-Z]+\d+[a-z]*p[a-z]*(_|$)", name) is not None
+    arch = "arm64" if is_arm else "x86_64"
+    return Spec(vcpu, int(gib * _MIB), arch=arch, gpus=0, burstable=False, is_sold=is_sold)
 
 
 def _vcpu_and_gib(family: str, number: int) -> tuple[float, float] | None:
@@ -110,6 +115,9 @@ def _vcpu_and_gib(family: str, number: int) -> tuple[float, float] | None:
         return _RANKED[family].get(number)
     if (family, number) in _MOST_MEMORY:
         return number, _MOST_MEMORY[family, number]
+    newer = _NEWER.fullmatch(family)
+    if newer is not None and number <= _LARGEST_NEWER:
+        return number, number * _PER_VCPU_NEWER[newer["kind"]]
     if family not in _PER_VCPU or (family in _FEWER and number > _LARGEST_PLAIN):
         return None
     return number, number * _PER_VCPU[family]

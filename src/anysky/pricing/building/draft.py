@@ -139,6 +139,8 @@ class Component:
     resource: str
     nano: int
     source: Source
+    currency: str = "USD"
+    term: str = "ondemand"
 
 
 @dataclass(slots=True)

@@ -8,10 +8,10 @@ from typing import Any
 
 from .draft import Component, Figure, Rate, Source, Spec, exact_nano
 
-__all__ = ["gce_components", "gce_figures", "gce_rates", "gce_specs"]
+__all__ = ["SERIES", "SHARED", "WHOLE", "gce_components", "gce_figures", "gce_rates", "gce_specs"]
 
 # https://cloud.google.com/compute/docs/machine-resource: vCPUs, GiB for each of them.
-_SERIES: dict[str, tuple[tuple[int, ...], str]] = {
+SERIES: dict[str, tuple[tuple[int, ...], str]] = {
     "e2-standard": ((2, 4, 8, 16, 32), "4"),
     "e2-highmem": ((2, 4, 8, 16), "8"),
     "e2-highcpu": ((2, 4, 8, 16, 32), "1"),
@@ -27,10 +27,10 @@ _SERIES: dict[str, tuple[tuple[int, ...], str]] = {
     "c2-standard": ((4, 8, 16, 30, 60), "4"),
 }
 # vCPUs that are billed, GiB, vCPUs that a node has.
-_SHARED = {
+SHARED = {
     "e2-micro": ("0.25", "1", 2), "e2-small": ("0.5", "2", 2), "e2-medium": ("1", "4", 2),
 }  # fmt: skip
-_WHOLE = {"f1-micro": ("f1", 0.2, "0.6"), "g1-small": ("g1", 0.5, "1.7")}
+WHOLE = {"f1-micro": ("f1", 0.2, "0.6"), "g1-small": ("g1", 0.5, "1.7")}
 _TERMS = {
     "on_demand": "ondemand", "1yr_commitment": "commit-1y", "3yr_commitment": "commit-3y",
 }  # fmt: skip
@@ -62,7 +62,7 @@ def gce_figures(compute: Mapping[str, Prices], url: str, as_of: str) -> Iterator
                 price = cores[region] * vcpu + memory[region] * gib
                 nano = exact_nano(price.quantize(_NANO_DIGITS, ROUND_HALF_EVEN))
                 yield Figure("gcp", name, region, nano, composed, term=term_name)
-    for name, (family_name, _, _) in _WHOLE.items():
+    for name, (family_name, _, _) in WHOLE.items():
         for region, price in sorted(
             _of(instances.get(family_name, {}), "cpu", "on_demand").items()
         ):
@@ -73,10 +73,10 @@ def _parts() -> dict[str, tuple[Decimal, Decimal]]:
     """Return the vCPUs and GiB of each machine type that are billed."""
     found = {
         f"{series}-{vcpu}": (Decimal(vcpu), vcpu * Decimal(each))
-        for series, (counts, each) in _SERIES.items()
+        for series, (counts, each) in SERIES.items()
         for vcpu in counts
     }
-    for name, (billed, gib, _) in _SHARED.items():
+    for name, (billed, gib, _) in SHARED.items():
         found[name] = (Decimal(billed), Decimal(gib))
     return found
 
@@ -94,10 +94,10 @@ def gce_specs() -> dict[str, Spec]:
         name: Spec(float(vcpu), int(gib * _MIB), gpus=0, arch="x86_64", burstable=False)
         for name, (vcpu, gib) in _parts().items()
     }
-    for name, (_, gib, vcpu) in _SHARED.items():
+    for name, (_, gib, vcpu) in SHARED.items():
         memory = int(Decimal(gib) * _MIB)
         specs[name] = Spec(vcpu, memory, gpus=0, arch="x86_64", burstable=True)
-    for name, (_, share, gib) in _WHOLE.items():
+    for name, (_, share, gib) in WHOLE.items():
         memory = int(Decimal(gib) * _MIB)
         specs[name] = Spec(share, memory, gpus=0, arch="x86_64", burstable=True)
     return specs

@@ -83,9 +83,13 @@ def _figures(catalogue: Catalogue, sources: _Sources) -> Iterator[Figure]:
 
 
 def _components(catalogue: Catalogue, sources: _Sources) -> Iterator[Component]:
-    query = "select provider, region, family, resource, nano, offer from component"
-    for provider, region, family, resource, nano, offer in catalogue.rows(query):
-        yield Component(provider, region, family, resource, nano, sources[provider, offer])
+    query = """
+        select c.provider, c.region, c.family, c.resource, c.nano, c.offer, o.currency, o.term
+        from component c join offer o on o.id = c.offer
+    """
+    for provider, region, family, resource, nano, offer, *kind in catalogue.rows(query):
+        source = sources[provider, offer]
+        yield Component(provider, region, family, resource, nano, source, *kind)
 
 
 def _rate(row: tuple[Any, ...]) -> Rate:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .draft import Region
 
-__all__ = ["regions_of"]
+__all__ = ["geo_of", "regions_of"]
 
 _TABLES = {
     "aws": """
@@ -50,6 +50,22 @@ _TABLES = {
     "upcloud": "au-syd1 ap AU",
     "vultr": "ewr na US|ord na US|fra eu DE|sao sa BR",
 }
+
+
+_COUNTRIES = {
+    "af": "EG KE MA NG ZA",
+    "ap": "AU CN HK ID IN JP KR MY NZ PH SG TH TW VN",
+    "eu": "AT BE BG CH CZ DE DK ES FI FR GB GR HR IE IT LT LU NL NO PL PT RO RS SE UK",
+    "me": "AE BH IL KW QA SA TR",
+    "na": "CA MX US",
+    "sa": "AR BR CL CO PE",
+}
+_GEOS = {country: geo for geo, countries in _COUNTRIES.items() for country in countries.split()}
+
+
+def geo_of(country: str) -> str | None:
+    """Return the part of the world in which a country is, or None if it is not known here."""
+    return _GEOS.get(country)
 
 
 def regions_of(provider: str) -> dict[str, Region]:

@@ -142,15 +142,19 @@ def _offer_ids(draft: Draft) -> _OfferId:
         used[provider, key] += 1
         ids[provider, key, source] = variants.setdefault((key, variant), len(variants))
     for one in draft.components:
-        key = ("", "ondemand", "USD")
+        key = _key_of(one)
         ids.setdefault(
             (one.provider, key, one.source), variants.setdefault((key, 0), len(variants))
         )
     return ids
 
 
+def _key_of(component: Component) -> _Key:
+    return "", component.term, component.currency
+
+
 def _offer_for(component: Component, offer_ids: _OfferId) -> int:
-    return offer_ids[component.provider, ("", "ondemand", "USD"), component.source]
+    return offer_ids[component.provider, _key_of(component), component.source]
 
 
 def _offer_rows(offer_ids: _OfferId) -> list[tuple[Any, ...]]:

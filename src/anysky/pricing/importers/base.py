@@ -22,9 +22,10 @@ from anysky.pricing.building.draft import (
     Spec,
     exact_nano,
 )
+from anysky.pricing.building.regions import geo_of
 from anysky.pricing.errors import VendorDataError
 
-__all__ = ["Document", "Importer", "Rows", "Token", "region_table", "with_query"]
+__all__ = ["Document", "Importer", "Rows", "Token", "region_in", "region_table", "with_query"]
 
 T = TypeVar("T")
 
@@ -61,13 +62,13 @@ class Document:
         """Yield the lines of a text, in constant memory.
 
         Raises:
-            VendorDataError: It is no text, or a line has no end.
+            VendorDataError: It is no text, or has a line of more than a megabyte.
         """
         with self.path.open(encoding="utf-8", newline="") as file:
             try:
                 while line := file.readline(_LONGEST_LINE):
-                    if not line.endswith("\n"):
-                        raise VendorDataError(f"{self.name} ends in the middle of a line")
+                    if len(line) == _LONGEST_LINE:
+                        raise VendorDataError(f"{self.name} has a line that is too long")
                     yield line
             except UnicodeDecodeError as error:
                 raise VendorDataError(f"{self.name} is no text: {error}") from error
@@ -134,18 +135,24 @@ class Rows:
         *,
         currency: str = "USD",
     ) -> None:
-        """Add the price of something else: region, service and SKU; see `price`."""
+        """Add the price of something else, of a region, service and SKU; see `price`."""
         nano = self._nano(amount)
         if nano is not None:
             self.rates.append(Rate(self.provider, *place, unit, nano, source, currency))
 
     def component(
-        self, place: tuple[str, str, str], amount: Decimal | None, source: Source
+        self,
+        place: tuple[str, str, str],
+        amount: Decimal | None,
+        source: Source,
+        *,
+        currency: str = "USD",
+        term: str = "ondemand",
     ) -> None:
-        """Add the price of a part: region, family and resource; see `price`."""
+        """Add the price of a part, of a region, family and resource; see `price`."""
         nano = self._nano(amount)
         if nano is not None:
-            self.components.append(Component(self.provider, *place, nano, source))
+            self.components.append(Component(self.provider, *place, nano, source, currency, term))
 
     def _nano(self, amount: Decimal | None) -> int | None:
         if amount is None or not amount.is_finite() or amount <= 0:
@@ -234,6 +241,12 @@ def region_table(provider: str, table: str) -> dict[str, Region]:
     """Read regions from lines of name, part of the world and country, parted by ``|``."""
     entries = [entry.split() for entry in table.replace("\n", "|").split("|") if entry.strip()]
     return {name: Region(provider, name, geo, country) for name, geo, country in entries}
+
+
+def region_in(provider: str, name: str, country: str) -> Region:
+    """Return a region in a country, whose code of two letters says which part of the world."""
+    code = country.upper()
+    return Region(provider, name, geo_of(code), code if geo_of(code) else None)
 
 
 def with_query(url: str, **changes: str) -> str:
