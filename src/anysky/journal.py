@@ -313,7 +313,7 @@ def _message(error: BaseException, backend: Any) -> str:
 def _parent(db: sqlite3.Connection, id: str) -> str | None:
     """Return the id of the entry that an entry belongs to, or None."""
     row = db.execute("SELECT parent FROM entry WHERE id = ?", (id,)).fetchone()
-    return row and row[0]
+    return None if row is None or row[0] is None else str(row[0])
 
 
 def _mark(

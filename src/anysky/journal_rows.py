@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from .errors import JournalError, MalformedResponseError
 from .ledger import Step, StepState
@@ -107,8 +107,9 @@ class RecordedStep:
     @property
     def ids(self) -> list[str]:
         """The ids of what was made; a request may make several things at once."""
-        things: list[Any] = self.thing if isinstance(self.thing, list) else [self.thing]
-        ids = [getattr(thing, "id", None) for thing in things]
+        several = isinstance(self.thing, list)
+        things = cast("list[Any]", self.thing) if several else [self.thing]
+        ids = [getattr(one, "id", None) for one in things]
         return [str(id) for id in ids if id is not None]
 
     @property

@@ -130,6 +130,9 @@ class Store:
                 with suppress(sqlite3.Error):
                     db.close()
 
+    def __del__(self) -> None:
+        self.close()
+
     def _attempt(self, what: str, job: Callable[[], T]) -> T:
         try:
             return job()
