@@ -11,8 +11,10 @@ import pytest
 
 import anysky.aio.compute
 import anysky.aio.dns
+import anysky.aio.loadbalancer
 import anysky.compute
 import anysky.dns
+import anysky.loadbalancer
 from anysky.backend.base import Connection
 from anysky.providers.digitalocean import DigitalOcean
 from anysky.transport.base import Limits, Request, Response
@@ -102,9 +104,16 @@ class Awaited:
         return call
 
 
+async def _awaited(result: Any) -> Any:
+    return await result
+
+
 @pytest.fixture(params=["blocking", "asyncio"])
 def connect(request, digitalocean):
-    """Make a driver of a service, ``"compute"`` or ``"dns"``, for the imitation."""
+    """Make a driver of a service, such as ``"compute"``, for the imitation.
+
+    `connect.finish` takes what must be awaited in the asyncio API, and returns what comes of it.
+    """
     digitalocean.polls = 0
     opened = []
     runner = asyncio.Runner() if request.param == "asyncio" else None
@@ -116,6 +125,11 @@ def connect(request, digitalocean):
         opened.append(driver if runner is None else Awaited(driver, runner))
         return opened[-1]
 
+    def finish(result):
+        return result if runner is None else runner.run(_awaited(result))
+
+    finish.is_blocking = runner is None
+    make.finish = finish
     yield make
     for driver in opened:
         driver.close()
@@ -131,3 +145,8 @@ def compute(connect):
 @pytest.fixture
 def dns(connect):
     return connect("dns")
+
+
+@pytest.fixture
+def loadbalancer(connect):
+    return connect("loadbalancer")

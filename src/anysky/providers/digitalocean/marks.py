@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from anysky.deadlines import deadline
 from anysky.errors import CloudError, MalformedResponseError, NotFoundError
-from anysky.ledger import MARK_TAG, Ledger
+from anysky.ledger import MARK_TAG, Ledger, unnoted
 from anysky.model.compute import Node, StorageVolume, VolumeSnapshot
 from anysky.wire.rest import segment
 from anysky.wire.tag_words import words_of
@@ -40,9 +40,8 @@ class Marks(DigitalOceanBackend):
         """Delete the tag of the mark of the last step, and return what it made without it."""
         words = words_of({MARK_TAG: ledger.steps[-1].mark})
         try:
-            async with Ledger(self, "unmark"):  # of its own: this is no step of what is under way
-                with deadline(_WITHIN):
-                    await self._delete_tags(words)
+            with unnoted(), deadline(_WITHIN):
+                await self._delete_tags(words)
         except CloudError:
             return thing
         tags = {key: value for key, value in thing.tags.items() if key != MARK_TAG}

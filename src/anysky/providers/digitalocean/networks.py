@@ -109,13 +109,11 @@ class Networks(DigitalOceanBackend, ComputeBackend):
         _refuse_tags("reserved IPs", tags)
         region = self.region_of(location)
         async with self.ledger("create_floating_ip") as ledger:
-            there = tuple(await self._reserved(ledger))
-            return await ledger.step(
-                f"floating IP in {region}",
-                self._reserve(region),
-                self.delete_floating_ip,
-                find_args=there,
-            )
+            # Nothing tells it from one that somebody else reserves at the same moment. So it is
+            # never given back if its answer was lost; then a person has to look for it.
+            free = await self._free_addresses(ledger)
+            what = f"floating IP in {region}{', besides ' if free else ''}{', '.join(free)}"
+            return await ledger.step(what, self._reserve(region), self.delete_floating_ip)
 
     async def delete_floating_ip(self, address: FloatingIP) -> None:
         """Give a reserved IP back: DELETE /v2/reserved_ips/{ip}."""
@@ -148,14 +146,14 @@ class Networks(DigitalOceanBackend, ComputeBackend):
         answer = await self.api.call("POST", "/reserved_ips", _OneReservedIP, json=body)
         return _floating_ip(answer.reserved_ip)
 
-    async def _reserved(self, ledger: Ledger) -> list[str]:
-        """Return the addresses that are there already, to tell people which is not the new one."""
+    async def _free_addresses(self, ledger: Ledger) -> list[str]:
+        """Return the addresses that point nowhere, to tell people which are not the new one."""
         if not is_watched(ledger):
             return []
         found = await all_pages(
             lambda cursor: self.list_floating_ips(cursor, Filter()), self.connection.limits
         )
-        return [address.ip for address in found]
+        return [address.ip for address in found if address.node_id is None]
 
     async def _assigned_to(self, _: str, ip: str, node_id: str) -> list[None]:
         """Tell whether an address points to a node, which is nothing that could be returned."""
