@@ -385,6 +385,96 @@ def test_reserved_ips(cloud, client):
     assert (listed["droplet"]["id"], listed["locked"]) == (droplet_id, False)
 
 
+def test_load_balancers(cloud, client):
+    first, second = (cloud.add_droplet(name)["id"] for name in ("web-1", "web-2"))
+    rule = {
+        "entry_protocol": "http",
+        "entry_port": 80,
+        "target_protocol": "http",
+        "target_port": 8080,
+    }
+    body = {"name": "web", "region": "nyc3", "forwarding_rules": [rule], "droplet_ids": [first]}
+
+    balancer = client.post("/v2/load_balancers", body | {"size_unit": 2}, 202)["load_balancer"]
+
+    path = f"/v2/load_balancers/{balancer['id']}"
+    assert (balancer["status"], balancer["ip"], balancer["size_unit"]) == ("new", "", 2)
+    busy = (403, "Load Balancer can't be updated while it processes previous actions")
+    status, answer = client.send("POST", f"{path}/droplets", {"droplet_ids": [second]})
+    assert (status, answer["message"]) == busy
+    seen = client.get(path)["load_balancer"]
+    assert (seen["status"], seen["ip"]) == ("active", "192.0.2.1")
+    client.post(f"{path}/droplets", {"droplet_ids": [second]}, 204)
+    for _ in range(2):
+        seen = client.get(path)["load_balancer"]
+    assert seen["droplet_ids"] == [first, second]
+    changed = client.send("PUT", path, body | {"name": "web2"})[1]["load_balancer"]
+    assert (changed["name"], changed["droplet_ids"], changed["size_unit"]) == ("web2", [first], 1)
+    status, answer = client.send("POST", "/v2/load_balancers", body | {"name": "web2"})
+    assert (status, answer["message"]) == (422, "name is not unique")
+    client.delete(f"/v2/droplets/{first}")
+    assert client.get("/v2/load_balancers")["load_balancers"][0]["droplet_ids"] == []
+    client.delete(path)
+    assert client.get("/v2/load_balancers")["load_balancers"] == []
+
+
+def test_load_balancer_for_a_tag(cloud, client):
+    cloud.polls = 0
+    number = cloud.add_droplet("web-1", tags=["web"])["id"]
+    rule = {
+        "entry_protocol": "https",
+        "entry_port": 443,
+        "target_protocol": "https",
+        "target_port": 443,
+        "tls_passthrough": True,
+    }
+    body = {"name": "web", "region": "nyc3", "forwarding_rules": [rule], "tag": "web"}
+
+    balancer = client.post("/v2/load_balancers", body, 202)["load_balancer"]
+
+    path = f"/v2/load_balancers/{balancer['id']}"
+    assert (balancer["tag"], balancer["droplet_ids"]) == ("web", [number])
+    status, _ = client.send("POST", f"{path}/droplets", {"droplet_ids": [number]})
+    assert status == 422
+    more = rule | {"entry_port": 8443}
+    client.post(f"{path}/forwarding_rules", {"forwarding_rules": [more]}, 204)
+    client.delete(f"{path}/forwarding_rules", {"forwarding_rules": [rule]})
+    (left,) = client.get(path)["load_balancer"]["forwarding_rules"]
+    assert left["entry_port"] == 8443
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"droplet_ids": [7]},
+        {"name": "a b"},
+        {"forwarding_rules": []},
+        {"tag": "web", "droplet_ids": [1]},
+    ],
+)
+def test_invalid_load_balancers_are_refused(client, cloud, change):
+    rule = {
+        "entry_protocol": "udp",
+        "entry_port": 53,
+        "target_protocol": "udp",
+        "target_port": 53,
+    }
+    check = {"protocol": "tcp", "port": 53}
+    body = {
+        "name": "dns",
+        "region": "nyc3",
+        "forwarding_rules": [rule],
+        "droplet_ids": [],
+        "health_check": check,
+    }
+
+    status, _ = client.send("POST", "/v2/load_balancers", body | change)
+
+    assert status in (404, 422)
+    assert cloud.balancers == {}
+    cloud.violations.clear()  # some of these bodies break the document as well
+
+
 def test_pages_link_to_each_other(cloud, client):
     for number in range(25):
         cloud.add_droplet(f"web-{number}", tags=["x"])
