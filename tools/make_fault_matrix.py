@@ -181,8 +181,7 @@ def _operations(provider: str) -> str:
 
 
 def _operation(row: Row) -> str:
-    kind = OPERATIONS[row.operation].dialect
-    return f"`{row.operation}` ({kind})"
+    return f"`{row.operation}` ({OPERATIONS[row.operation].part})"
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -160,6 +160,10 @@ class Cloud:
         zone = self.shared("zone")
         return zone.create_record(self.name("www"), "A", "192.0.2.1", {"ttl": 3600})
 
+    def balancer(self) -> Any:
+        name = self.name("balancer")
+        return self.driver("loadbalancer").create_balancer(name, 80, "http", None, None)
+
     def folder(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self._folder.name))
 
@@ -169,7 +173,12 @@ class AWS(Cloud):
 
     provider = "aws"
     secrets = ("canary/secret+key=5f0c8e",)
-    services: ClassVar[Mapping[str, str]] = {"compute": "ec2", "storage": "s3", "dns": "route53"}
+    services: ClassVar[Mapping[str, str]] = {
+        "compute": "ec2",
+        "storage": "s3",
+        "dns": "route53",
+        "loadbalancer": "alb",
+    }
     codes: ClassVar[Mapping[str, tuple[int, str]]] = {
         "expired token": (400, "ExpiredToken"),
         "clock skew": (403, "RequestTimeTooSkewed"),
@@ -184,6 +193,7 @@ class AWS(Cloud):
         "compute": _ec2_error,
         "storage": _s3_error,
         "dns": _query_error,
+        "loadbalancer": _query_error,
         "tokens": _query_error,
     }
 
@@ -213,7 +223,11 @@ class DigitalOcean(Cloud):
 
     provider = "digitalocean"
     secrets = ("dop_v1_canary5f0c8e",)
-    services: ClassVar[Mapping[str, str]] = {"compute": "digitalocean", "dns": "digitalocean"}
+    services: ClassVar[Mapping[str, str]] = {
+        "compute": "digitalocean",
+        "dns": "digitalocean",
+        "loadbalancer": "digitalocean",
+    }
     codes: ClassVar[Mapping[str, tuple[int, str]]] = {
         "expired token": (401, "unauthorized"),
         "clock skew": (403, "forbidden"),

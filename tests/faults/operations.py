@@ -21,6 +21,8 @@ from tests.support.loopback import Received
 SAFE, REPEATABLE, ONCE = SendClass.SAFE, SendClass.REPEATABLE, SendClass.ONCE
 DOCUMENT, NOTHING, STREAM = "document", "nothing", "content"
 
+_KINDS = {"volumes": "compute", "key pairs": "compute", "tokens": "compute"}
+
 Given = tuple[Any, ...]
 Settings = tuple[dict[str, Any], dict[str, str]]
 
@@ -78,27 +80,30 @@ class Operation:
     """How an operation is called, the same for every provider and in both APIs.
 
     Attributes:
-        kind: Kind of service.
+        part: What it is about; the name of its service, but for volumes, key pairs and tokens.
         given: Makes what it is called with.
         call: Calls it on a driver.
         right: Whether a result, together with what was given, is what it should be.
         untouched: After a failure: whether nothing is left on this side, such as half a file.
         settings: Arguments of the driver, and environment, for the server at a URL.
-        speaks: Kind of service that is struck, where that is not the one that is called.
     """
 
-    kind: str
+    part: str
     given: Callable[[Cloud], Given]
     call: Callable[..., Any]
     right: Callable[..., bool] = _true
     untouched: Callable[..., bool] = lambda *given: True
     settings: Callable[[Cloud, str], Settings] = driver_settings
-    speaks: str = ""
+
+    @property
+    def kind(self) -> str:
+        """Kind of service that is called."""
+        return _KINDS.get(self.part, self.part)
 
     @property
     def dialect(self) -> str:
-        """The kind of service whose errors the struck request gets."""
-        return self.speaks or self.kind
+        """Kind of service whose errors the struck request gets."""
+        return self.part if self.part == "tokens" else self.kind
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,7 @@ class Row:
         sends: How often that request may be sent.
         answer: What a good answer to it holds.
         found: Whether what it made or changed is found again when its answer is lost.
+        partial: Whether the operation has made something else before.
     """
 
     operation: str
@@ -119,6 +125,7 @@ class Row:
     sends: SendClass
     answer: str = DOCUMENT
     found: bool = False
+    partial: bool = False
 
     def __str__(self) -> str:
         return self.operation
@@ -206,44 +213,44 @@ OPERATIONS: Mapping[str, Operation] = {
     "delete_image": Operation(
         "compute", _one("node_image"), lambda d, image: d.delete_image(image)
     ),
-    "list_volumes": Operation("compute", _shared("volume"), lambda d, _: d.list_volumes(), _lists),
+    "list_volumes": Operation("volumes", _shared("volume"), lambda d, _: d.list_volumes(), _lists),
     "get_volume": Operation(
-        "compute", _shared("volume"), lambda d, volume: d.get_volume(volume.id), _is
+        "volumes", _shared("volume"), lambda d, volume: d.get_volume(volume.id), _is
     ),
     "create_volume": Operation(
-        "compute", _name("volume"), lambda d, name: d.create_volume(10, name), _named
+        "volumes", _name("volume"), lambda d, name: d.create_volume(10, name), _named
     ),
     "attach_volume": Operation(
-        "compute",
+        "volumes",
         lambda cloud: (cloud.node(), cloud.volume()),
         lambda d, node, volume: d.attach_volume(node, volume),
     ),
     "detach_volume": Operation(
-        "compute", _one("attached_volume"), lambda d, volume: d.detach_volume(volume)
+        "volumes", _one("attached_volume"), lambda d, volume: d.detach_volume(volume)
     ),
     "destroy_volume": Operation(
-        "compute", _one("volume"), lambda d, volume: d.destroy_volume(volume)
+        "volumes", _one("volume"), lambda d, volume: d.destroy_volume(volume)
     ),
     "create_volume_snapshot": Operation(
-        "compute",
+        "volumes",
         lambda cloud: (cloud.name("snapshot"), cloud.shared("volume")),
         lambda d, name, volume: d.create_volume_snapshot(volume, name),
         _named,
     ),
     "destroy_volume_snapshot": Operation(
-        "compute", _one("volume_snapshot"), lambda d, one: d.destroy_volume_snapshot(one)
+        "volumes", _one("volume_snapshot"), lambda d, one: d.destroy_volume_snapshot(one)
     ),
     "list_key_pairs": Operation(
-        "compute", _shared("key_pair"), lambda d, _: d.list_key_pairs(), _lists_named
+        "key pairs", _shared("key_pair"), lambda d, _: d.list_key_pairs(), _lists_named
     ),
     "import_key_pair": Operation(
-        "compute",
+        "key pairs",
         lambda cloud: (cloud.name("key"), cloud.public_key()),
         lambda d, name, key: d.import_key_pair_from_string(name, key),
         _named,
     ),
     "delete_key_pair": Operation(
-        "compute", _one("key_pair"), lambda d, key: d.delete_key_pair(key)
+        "key pairs", _one("key_pair"), lambda d, key: d.delete_key_pair(key)
     ),
     "list_containers": Operation(
         "storage", _shared("container"), lambda d, _: d.list_containers(), _lists_named
@@ -317,13 +324,24 @@ OPERATIONS: Mapping[str, Operation] = {
         lambda changed, record: (changed.name, changed.data) == (record.name, "192.0.2.9"),
     ),
     "delete_record": Operation("dns", _one("record"), lambda d, one: d.delete_record(one)),
+    "list_balancers": Operation(
+        "loadbalancer", _shared("balancer"), lambda d, _: d.list_balancers(), _lists
+    ),
+    "create_balancer": Operation(
+        "loadbalancer",
+        _name("made"),
+        lambda d, name: d.create_balancer(name, 80, "http", None, None),
+        _named,
+    ),
+    "destroy_balancer": Operation(
+        "loadbalancer", _one("balancer"), lambda d, one: d.destroy_balancer(one)
+    ),
     "assume_role": Operation(
-        "compute",
+        "tokens",
         _shared("node"),
         lambda d, _: d.list_nodes(),
         _lists,
         settings=assumed_role,
-        speaks="tokens",
     ),
 }
 
@@ -355,7 +373,7 @@ ROWS: Mapping[str, Sequence[Row]] = {
         Row("create_volume_snapshot", "CreateSnapshot", ONCE, found=True),
         Row("destroy_volume_snapshot", "DeleteSnapshot", REPEATABLE),
         Row("list_key_pairs", "DescribeKeyPairs", SAFE),
-        Row("import_key_pair", "ImportKeyPair", ONCE),
+        Row("import_key_pair", "ImportKeyPair", ONCE, found=True),
         Row("delete_key_pair", "DeleteKeyPair", REPEATABLE),
         Row("list_containers", "GET /", SAFE),
         Row("get_container", "HEAD /*", SAFE, NOTHING),
@@ -376,6 +394,10 @@ ROWS: Mapping[str, Sequence[Row]] = {
         Row("create_record", _SETS, REPEATABLE, found=True),
         Row("update_record", _SETS, REPEATABLE, found=True),
         Row("delete_record", _SETS, REPEATABLE, found=True),
+        Row("list_balancers", "DescribeLoadBalancers", SAFE),
+        Row("create_balancer", "CreateLoadBalancer", ONCE, found=True),
+        Row("create_balancer", "CreateTargetGroup", ONCE, found=True, partial=True),
+        Row("destroy_balancer", "DeleteLoadBalancer", REPEATABLE),
         Row("assume_role", "AssumeRoleWithWebIdentity", SAFE),
     ),
     "digitalocean": (
@@ -411,10 +433,13 @@ ROWS: Mapping[str, Sequence[Row]] = {
         Row("create_record", "POST /v2/domains/*/records", ONCE),
         Row("update_record", "PATCH /v2/domains/*/records/*", REPEATABLE),
         Row("delete_record", "DELETE /v2/domains/*/records/*", REPEATABLE, NOTHING),
+        Row("list_balancers", "GET /v2/load_balancers", SAFE),
+        Row("create_balancer", "POST /v2/load_balancers", ONCE),
+        Row("destroy_balancer", "DELETE /v2/load_balancers/*", REPEATABLE, NOTHING),
     ),
 }
 
 
-def rows(provider: str, *kinds: str) -> list[Row]:
-    """The rows of a provider for some kinds of service."""
-    return [row for row in ROWS[provider] if OPERATIONS[row.operation].kind in kinds]
+def rows(provider: str, *parts: str) -> list[Row]:
+    """The rows of a provider for some parts of it."""
+    return [row for row in ROWS[provider] if OPERATIONS[row.operation].part in parts]

@@ -8,7 +8,7 @@ tests compare with it and the documentation is made from it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from anysky.errors import (
     AuthenticationError,
@@ -20,6 +20,7 @@ from anysky.errors import (
     MalformedResponseError,
     ObjectHashMismatchError,
     OutcomeUnknownError,
+    PartialFailureError,
     PermissionDeniedError,
     ProviderUnavailableError,
     RateLimitedError,
@@ -244,6 +245,13 @@ DEPARTURES: Sequence[Departure] = (
         operations=["update_record", "delete_record"],
     ),
     Departure(
+        "what was made is found, and then no time is left for the rest",
+        ["drip"],
+        (fails(PartialFailureError), fails(PartialFailureError)),
+        provider="aws",
+        operations=["create_balancer"],
+    ),
+    Departure(
         "credentials of a role are asked for with a token, not with a signature that has a date",
         ["clock-skew"],
         (fails(AuthenticationError), fails(AuthenticationError)),
@@ -278,7 +286,15 @@ def declared(provider: str, row: Row, fault: Fault, *, lasting: bool) -> Outcome
         SendClass.ONCE: rule.once,
     }
     outcome = by_class[row.sends][lasting]
-    return found_again(fault, outcome) if row.found else outcome
+    outcome = found_again(fault, outcome) if row.found else outcome
+    return _after_others(fault, outcome) if row.partial else outcome
+
+
+def _after_others(fault: Fault, outcome: Outcome) -> Outcome:
+    """The outcome where the operation had made something before its request failed."""
+    if fault.door is not None or outcome.error is None:
+        return outcome  # it strikes the first request
+    return replace(fails(PartialFailureError, outcome.sends, attempts=1), waited=outcome.waited)
 
 
 def found_again(fault: Fault, outcome: Outcome) -> Outcome:

@@ -1,9 +1,10 @@
-"""The fault matrix of AWS's compute service."""
+"""The fault matrix: nodes and images of AWS."""
 
 import pytest
 
-from tests.faults.matrix import APIS, failures
+from tests.faults.matrix import failures
 from tests.faults.operations import rows
+from tests.faults.outcomes import APIS
 
 pytestmark = pytest.mark.server
 

@@ -1,9 +1,10 @@
-"""The fault matrix of S3."""
+"""The fault matrix: S3."""
 
 import pytest
 
-from tests.faults.matrix import APIS, failures
+from tests.faults.matrix import failures
 from tests.faults.operations import rows
+from tests.faults.outcomes import APIS
 
 pytestmark = pytest.mark.server
 

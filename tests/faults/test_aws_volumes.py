@@ -1,14 +1,15 @@
-"""The fault matrix of Route 53."""
+"""The fault matrix: volumes and key pairs of AWS."""
 
 import pytest
 
-from tests.faults.matrix import APIS, failures
+from tests.faults.matrix import failures
 from tests.faults.operations import rows
+from tests.faults.outcomes import APIS
 
 pytestmark = pytest.mark.server
 
 
 @pytest.mark.parametrize("api", APIS)
-@pytest.mark.parametrize("row", rows("aws", "dns"), ids=str)
+@pytest.mark.parametrize("row", rows("aws", "volumes", "key pairs"), ids=str)
 def test_every_fault_has_its_declared_outcome(aws, row, api):
     assert failures(aws, row, api) == []

@@ -1,0 +1,13 @@
+"""The fault matrix: volumes, key pairs and DNS of DigitalOcean."""
+
+import pytest
+
+from tests.faults.matrix import failures
+from tests.faults.operations import rows
+from tests.faults.outcomes import APIS
+
+
+@pytest.mark.parametrize("api", APIS)
+@pytest.mark.parametrize("row", rows("digitalocean", "volumes", "key pairs", "dns"), ids=str)
+def test_every_fault_has_its_declared_outcome(digitalocean, row, api):
+    assert failures(digitalocean, row, api) == []
