@@ -10,12 +10,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .builds import build
     from .catalogue import Catalogue
     from .comparing import PriceChange
     from .defaults import cost_of, diff, estimate, info, price, search
     from .defaults import open_catalogue as open  # noqa: A004 - named after what it does
     from .describing import Info
     from .errors import (
+        BuildFailedError,
         CatalogueDamagedError,
         CatalogueMissingError,
         CatalogueSchemaError,
@@ -26,14 +28,18 @@ if TYPE_CHECKING:
         UpdateLockedError,
         UpdateUnavailableError,
         UpdateVerificationError,
+        VendorDataError,
     )
     from .estimates import Estimate, Item, Line
     from .model import Price, Size
+    from .publishing import BuildReport, ProviderReport
     from .searching import Found
     from .updates import pin, rollback, update, verify
     from .updating import UpdateResult
 
 __all__ = [
+    "BuildFailedError",
+    "BuildReport",
     "Catalogue",
     "CatalogueDamagedError",
     "CatalogueMissingError",
@@ -49,11 +55,14 @@ __all__ = [
     "PriceChange",
     "PriceUnknownError",
     "PricingError",
+    "ProviderReport",
     "Size",
     "UpdateLockedError",
     "UpdateResult",
     "UpdateUnavailableError",
     "UpdateVerificationError",
+    "VendorDataError",
+    "build",
     "cost_of",
     "diff",
     "estimate",
@@ -68,6 +77,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "BuildReport": "publishing",
     "Catalogue": "catalogue",
     "PriceChange": "comparing",
     "Estimate": "estimates",
@@ -76,8 +86,10 @@ _HOMES = {
     "Item": "estimates",
     "Line": "estimates",
     "Price": "model",
+    "ProviderReport": "publishing",
     "UpdateResult": "updating",
     "Size": "model",
+    "build": "builds",
     "cost_of": "defaults",
     "diff": "defaults",
     "estimate": "defaults",

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from anysky.errors import InvalidRequestError
+from anysky.errors import CloudError, InvalidRequestError
 
 from .errors import CatalogueStoreError, UpdateVerificationError, VendorDataError
 from .fetching import Fetcher, is_local, local_path, origin, shown
@@ -87,6 +87,8 @@ def read_document(importer: Importer, document: Document) -> Rows:
     """
     try:
         return importer.read(document)
+    except CloudError:
+        raise
     except OSError as error:
         raise VendorDataError(f"cannot read {document.name}: {error.strerror}") from error
     except _MISTAKES as error:
@@ -145,6 +147,8 @@ class _Collection:
                     file.write(piece)
 
                 await self._fetcher.pour(url, take, self._headers)
+        except CloudError:  # a lost connection is an OSError as well
+            raise
         except OSError as error:
             raise CatalogueStoreError(f"cannot write {self._path}: {error.strerror}") from error
 

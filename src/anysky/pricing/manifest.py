@@ -10,14 +10,24 @@ import msgspec
 from .errors import CatalogueSchemaError, UpdateVerificationError
 from .schema import SCHEMA
 
-__all__ = ["MAX_RAW_SIZE", "MAX_SIZE", "CatalogueFile", "Manifest", "check_fresh", "parse_manifest"]
+__all__ = [
+    "MAX_RAW_SIZE",
+    "MAX_SIZE",
+    "VERSION",
+    "CatalogueFile",
+    "Manifest",
+    "check_fresh",
+    "parse_manifest",
+]
 
 MAX_SIZE = 32 * 1024 * 1024
 """Bytes of a download at the most."""
 MAX_RAW_SIZE = 256 * 1024 * 1024
 """Bytes of a catalogue at the most."""
 
-_VERSION = re.compile(r"[0-9]{4}\.[0-9]{2}\.[0-9]{2}(\.[0-9]{1,6})?", re.ASCII)
+VERSION = re.compile(r"[0-9]{4}\.[0-9]{2}\.[0-9]{2}(\.[0-9]{1,6})?", re.ASCII)
+"""Form of a catalogue's version."""
+
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _NAME = "prices"
 
@@ -113,7 +123,7 @@ def parse_manifest(content: bytes) -> Manifest:
 def _check(manifest: Manifest) -> None:
     file = manifest.prices
     problems = {
-        "version": not _VERSION.fullmatch(manifest.version),
+        "version": not VERSION.fullmatch(manifest.version),
         "expires": manifest.expires.tzinfo is None,
         "encoding": file.encoding not in ("gzip", "identity"),
         "sha256": not _SHA256.fullmatch(file.sha256),

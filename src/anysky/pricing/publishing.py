@@ -26,6 +26,7 @@ from .defaults import open_catalogue
 from .errors import BuildFailedError, CatalogueStoreError, VendorDataError
 from .fetching import Fetcher, is_local
 from .importers import Importer, Rows, importer_names, load
+from .manifest import VERSION
 from .model import Record
 from .places import BUNDLED, BUNDLED_VERSION, bundled_path
 from .releasing import Release, next_version, published, release
@@ -133,6 +134,8 @@ class BuildOptions(Record):
         unused = sorted(named.keys() - set(only)) if only else []
         if unused:
             raise InvalidRequestError(f"{unused[0]} has a source, but is not to be built")
+        if version is not None and not VERSION.fullmatch(version):
+            raise InvalidRequestError(f"{version!r} is no version: it is like 2026.11.22")
         super().__init__(
             out=Path(out), sources=named, only=tuple(only), key=key, accept=frozenset(accept),
             base=None if base is None else os.fspath(base), strict=strict, version=version,
