@@ -13,6 +13,16 @@ if TYPE_CHECKING:
     from .builds import build
     from .catalogue import Catalogue
     from .comparing import PriceChange
+    from .compat import (
+        clear_pricing_data,
+        download_pricing_file,
+        get_image_price,
+        get_pricing,
+        get_size_price,
+        invalidate_module_pricing_cache,
+        invalidate_pricing_cache,
+        set_pricing,
+    )
     from .defaults import cost_of, diff, estimate, info, price, search
     from .defaults import open_catalogue as open  # noqa: A004 - named after what it does
     from .describing import Info
@@ -63,15 +73,23 @@ __all__ = [
     "UpdateVerificationError",
     "VendorDataError",
     "build",
+    "clear_pricing_data",
     "cost_of",
     "diff",
+    "download_pricing_file",
     "estimate",
+    "get_image_price",
+    "get_pricing",
+    "get_size_price",
     "info",
+    "invalidate_module_pricing_cache",
+    "invalidate_pricing_cache",
     "open",
     "pin",
     "price",
     "rollback",
     "search",
+    "set_pricing",
     "update",
     "verify",
 ]
@@ -101,6 +119,14 @@ _HOMES = {
     "search": "defaults",
     "update": "updates",
     "verify": "updates",
+    "clear_pricing_data": "compat",
+    "download_pricing_file": "compat",
+    "get_image_price": "compat",
+    "get_pricing": "compat",
+    "get_size_price": "compat",
+    "invalidate_module_pricing_cache": "compat",
+    "invalidate_pricing_cache": "compat",
+    "set_pricing": "compat",
 }
 
 

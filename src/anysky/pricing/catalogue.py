@@ -139,10 +139,11 @@ class Catalogue:
             found = [self._overrides.change(one) for one in found]
         return sorted(found, key=lambda one: (one.region, one.os, one.term, one.upfront))
 
-    def every_price(self) -> Iterator[Price]:
-        """Yield every price of the catalogue, overrides left aside."""
-        for provider, size in self.rows("select provider, name from size order by 1, 2"):
-            yield from self._of_size(provider, size)
+    def every_price(self, provider: str = "") -> Iterator[Price]:
+        """Yield every price of the catalogue, or of a provider by its id; overrides left aside."""
+        query = "select provider, name from size where ?1 in ('', provider) order by 1, 2"
+        for owner, size in self.rows(query, (provider,)):
+            yield from self._of_size(owner, size)
 
     def offers(self, provider: str) -> list[Offer]:
         """Return what a provider's prices are for, and where they come from."""

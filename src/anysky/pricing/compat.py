@@ -245,8 +245,8 @@ def _from_catalogue(provider: str, system: str, region: str) -> Prices:
     catalogue = default()
     name = catalogue.provider_name(provider)
     found: Prices = {}
-    for price in catalogue.every_price():
-        if (price.provider, price.os, price.term) != (name, system, "ondemand"):
+    for price in catalogue.every_price(name):
+        if (price.os, price.term) != (system, "ondemand"):
             continue
         amount = float(catalogue.override(price).amount)
         if not region:
@@ -292,8 +292,7 @@ def _table(data: Mapping[str, Any], driver_type: str, driver_name: str) -> Price
     part = data.get(driver_type)
     if not isinstance(part, dict) or driver_name not in part:
         raise KeyError(driver_name)
-    table: Prices = part[driver_name]
-    return table
+    return cast("Prices", part[driver_name])
 
 
 def _fetch(url: str) -> bytes:
@@ -331,10 +330,14 @@ def _price_for(
 ) -> float | None:
     """Choose among the prices of a licence by edition, kind of size, or processors."""
     kind = next((one for one in ("f1", "g1") if one in size_name), "any")
-    for name, entry in prices.items():
-        if name in (kind, "any") or (name in image_name) or _covers(name, cores):
-            price: Any = cast("Mapping[str, Any]", entry).get("price") if entry else None
-            return None if price is None else float(price)
+    fitting = [
+        prices.get(kind),
+        prices.get("any"),
+        *(entry for name, entry in prices.items() if name in image_name or _covers(name, cores)),
+    ]
+    for entry in fitting:
+        if isinstance(entry, Mapping) and "price" in entry:
+            return float(cast("Mapping[str, Any]", entry)["price"])
     return None
 
 
