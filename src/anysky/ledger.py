@@ -226,6 +226,7 @@ class Step:
         ledger_id: Id of its operation there.
         lag: Seconds after which a list shows what it has made; None for the backend's figure.
         is_gone: Whether there was nothing left of it when it was to be taken back.
+        is_recovered: Whether it comes from a journal: what took it back may have been killed.
     """
 
     what: str
@@ -245,6 +246,7 @@ class Step:
     ledger_id: str = ""
     lag: float | None = None
     is_gone: bool = False
+    is_recovered: bool = False
     sent: _Sent = _Sent.NO
 
     @property

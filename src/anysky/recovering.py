@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import deadlines
-from .errors import CloudError, InvalidAccountError, JournalError
+from .errors import CloudError, ConflictError, InvalidAccountError, JournalError
 from .journal import Entry, JournalFile, RecordedStep, check_idle
 from .journaling import origin_of
-from .ledger import Step, StepState
+from .ledger import Step, StepState, identity
 from .outcomes import InDoubt, Rollback
-from .undoing import look_for, undo_steps
+from .undoing import is_blind, look_for, undo_steps
 
 __all__ = ["Recovery", "Resumption"]
 
@@ -130,7 +130,11 @@ class Recovery:
         """
         report = Rollback()
         steps = self._steps(drivers)
-        await undo_steps(steps, report)
+        ours = [identity(thing) for step in steps for thing in step.things]
+        unsure = [step for step in steps if _may_be_of_others(step, ours)]
+        await undo_steps([step for step in steps if step not in unsure], report)
+        for step in unsure:
+            self._leave(step, report)
         self._journal.close_entry(self.entry.id, "failed")
         return report
 
@@ -167,6 +171,16 @@ class Recovery:
         with suppress(JournalError):
             self._journal.settle(step)
 
+    def _leave(self, step: Step, report: Rollback) -> None:
+        """Report a step that is left alone."""
+        step.undo_error = ConflictError(
+            f"it cannot be told whether this was done: {step.what}; see for yourself, and forget it"
+        )
+        report.left_behind.append(step.doubt)
+        report.errors.append(step.undo_error)
+        with suppress(JournalError):  # it warns, and tries again with what comes next
+            self._journal.settle(step)
+
     def _steps(self, drivers: Sequence[Any]) -> list[Step]:
         origins = self.origins
         return [
@@ -193,4 +207,16 @@ class Recovery:
             journal=self._journal,
             ledger_id=recorded.entry,
             lag=0.0 if is_old else None,
+            is_recovered=True,
         )
+
+
+def _may_be_of_others(step: Step, ours: Sequence[Any]) -> bool:
+    """Whether undoing a step could take apart what others have put together since.
+
+    If a volume was there before, and nobody knows whether attaching it was even begun, then it may
+    as well be attached to something else now.
+    """
+    if step.state is StepState.DONE or not is_blind(step):
+        return False
+    return not any(identity(thing) in ours for thing in step.undo_args or ())

@@ -19,7 +19,7 @@ from .outcomes import Rollback
 from .run import run
 from .runtime.base import Runtime
 
-__all__ = ["look_for", "start_undoing", "undo_steps"]
+__all__ = ["is_blind", "look_for", "start_undoing", "undo_steps"]
 
 _UNDONE_WITHIN = 300.0  # seconds for one step, whatever is left of the call's own time
 _RELEASED_WITHIN = 90.0  # until what has been removed lets go of what it was attached to
@@ -112,11 +112,15 @@ async def _find(step: Step) -> list[Any] | None:
 async def _undo(step: Step, patience: float) -> None:
     """Take one step back; it is undone, or not made, when this returns."""
     if step.state is StepState.DONE:
-        await _call_undo(step, step.thing, patience)
+        try:
+            await _call_undo(step, step.thing, patience)
+        except ConflictError:
+            if not (step.is_recovered and is_blind(step)):
+                raise
+            step.is_gone = True  # it was taken back before, which nobody could write down
         step.state = StepState.UNDONE
         return
-    effect: Effect | None = step.backend.effects.get(step.operation)
-    if effect is not None and effect.blind and not step.find:
+    if is_blind(step):
         with suppress(ConflictError):  # it was not done
             await _call_undo(step, None, 0.0)
         step.state = StepState.UNDONE
@@ -128,6 +132,12 @@ async def _undo(step: Step, patience: float) -> None:
         step.thing = thing
         await _call_undo(step, thing, patience)
     step.state = StepState.UNDONE if found else StepState.NOT_MADE
+
+
+def is_blind(step: Step) -> bool:
+    """Whether what takes a step back may be called without knowing that the step was done."""
+    effect: Effect | None = step.backend.effects.get(step.operation)
+    return effect is not None and effect.blind and not step.find
 
 
 async def _call_undo(step: Step, thing: Any, patience: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -16,11 +17,16 @@ from anysky.compute import get_driver
 from anysky.dns import get_driver as get_dns_driver
 from anysky.providers.memory import Cloud
 from anysky.providers.memory.serving import serve
+from anysky.transport.base import Response
 
 APIS = ("blocking", "asyncio")
 MAKING = (
     "create_volume", "create_node", "attach_volume", "create_floating_ip", "attach_floating_ip",
     "create_record",
+)  # fmt: skip
+UNDOING = (
+    "delete_record", "detach_floating_ip", "delete_floating_ip", "detach_volume", "destroy_node",
+    "destroy_volume",
 )  # fmt: skip
 POINTS_OF_A_STEP = (
     "before intend", "after intend", "before send", "after answer",
@@ -152,3 +158,40 @@ def test_killed_while_a_request_is_on_its_way(scene, api, when, operation):
 
     assert program.returncode == -signal.SIGKILL
     check_recovery(scene, scene.keys() - before)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("operation", UNDOING)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_during_the_recovery(scene, when, operation):
+    """A recovery that is killed is begun again, and ends as one that was not."""
+    ours, _ = kill(scene, scene.start("blocking", len(POINTS) - 1))
+    command = [sys.executable, "-m", "anysky", "journal", "rollback", "--path", scene.path]
+    program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def strike(call):
+        if call.operation == operation and program.poll() is None:
+            os.kill(program.pid, signal.SIGKILL)
+            program.wait(timeout=60)
+
+    setattr(scene.cloud, when, strike)
+    program.communicate(timeout=60)
+    setattr(scene.cloud, when, None)
+
+    assert program.returncode == -signal.SIGKILL
+    check_recovery(scene, ours)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(12))
+def test_killed_while_the_provider_fails_and_lags(scene, seed):
+    chance = random.Random(seed)
+    scene.cloud.list_lag = chance.uniform(0.0, 1.0)
+    scene.cloud.lose_answer(chance.choice(MAKING))
+    scene.cloud.lose_answer(chance.choice(MAKING), with_=Response(504, {}), skip=1)
+    point = chance.randrange(1, len(POINTS) - 1)
+
+    ours, _ = kill(scene, scene.start(chance.choice(APIS), point))
+
+    scene.cloud.clear_faults()
+    check_recovery(scene, ours)

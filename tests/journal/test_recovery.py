@@ -238,6 +238,33 @@ async def test_what_cannot_be_found_is_left_in_doubt(api, cloud, path, others, a
     assert [entry.state for entry in journal.entries()] == ["failed"]
 
 
+@both
+async def test_an_attachment_of_things_of_others_is_left_alone(api, cloud, path, as_if_dead):
+    """Whether it was begun nobody knows, and the volume may be attached by others by now."""
+    journal = journal_of(api, path)
+    driver = api.driver("compute", cloud=cloud, journal=journal)
+    size, image = (await api.do(driver.list_sizes()))[0], (await api.do(driver.list_images()))[0]
+    node = await api.do(driver.create_node("ours", size, image))
+    other = await api.do(driver.create_node("of-others", size, image))
+    volume = await api.do(driver.create_volume(1, "a"))
+    cloud.before = lambda call: stop(patch, journal)
+    patch = pytest.MonkeyPatch()
+    with pytest.raises(KilledError):
+        await api.do(driver.attach_volume(node, volume))
+    patch.undo()
+    cloud.before = None
+    await api.do(driver.attach_volume(other, volume))
+    (entry,) = journal.entries()
+
+    report = await api.do(journal.rollback(entry.id, drivers=[driver]))
+
+    assert [one.what for one in report.left_behind] == [
+        f"attachment of volume {volume.id} to node {node.id}"
+    ]
+    assert (await api.do(driver.get_volume(volume.id))).state == "inuse"
+    assert [one.state for one in journal.entries()] == ["failed"]
+
+
 async def nothing_is_known(operation, mark, named):
     return None
 
