@@ -26,7 +26,7 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self, TypeVar
+from typing import Any, Literal, Protocol, Self, TypeVar, cast
 
 from . import deadlines, interruption
 from .errors import (
@@ -259,8 +259,8 @@ class Step:
         """What was made, one by one: a request may make several things at once."""
         if self.thing is None:
             return []
-        bound: Any = self.bound
-        return bound if type(bound) is list else [bound]
+        several = isinstance(self.thing, list)
+        return cast("list[Any]", self.bound) if several else [self.bound]
 
     @property
     def doubt(self) -> InDoubt:
