@@ -1,0 +1,199 @@
+"""What AWS alone can make, failing half-way at each request, in both APIs, against moto.
+
+What every provider makes is in the conformance suites.
+"""
+
+from __future__ import annotations
+
+import pytest
+from tests.conformance.aws import client, settings
+from tests.conformance.test_aws_compute import IMAGE
+from tests.providers.aws.dns_imitation import Route53Imitation
+from tests.servers.moto import Moto
+
+from anysky.model.compute import SecurityGroupRule
+from anysky.testing import ComputeSetup, DNSSetup, StorageSetup
+from anysky.testing.case import Case
+from anysky.testing.failures import failures_of
+from anysky.testing.making import Making, Order
+from anysky.wire import s3_uploads
+
+pytestmark = pytest.mark.server
+
+WEB = SecurityGroupRule("ingress", "tcp", 443, 443, cidrs=("198.51.100.0/24",))
+MAIL = SecurityGroupRule("egress", "tcp", 25, 25, cidrs=("192.0.2.0/24",))
+
+
+def cases_of(kind, provider, *prepares, is_repeatable=True):
+    """Every failure of each of these; what they make is named after the functions."""
+    makings = [Making(kind, one.__name__, (), one, is_repeatable) for one in prepares]
+    return [
+        Case(kind, provider, name, script)
+        for making in makings
+        for name, script in failures_of(making)
+    ]
+
+
+def size_and_image(trial):
+    module = trial.module
+    return (
+        module.NodeSize("t3.micro", "t3.micro", 0, 0, None, None, trial.driver),
+        module.NodeImage(IMAGE, None, trial.driver),
+    )
+
+
+# -- EC2 -----------------------------------------------------------------------------------------
+
+
+async def group_with_rules_of_both_directions(trial):
+    return Order(
+        lambda driver: driver.create_security_group(trial.name("group"), rules=[WEB, MAIL])
+    )
+
+
+async def node_with_a_volume_that_stays(trial):
+    size, image = size_and_image(trial)
+    disk = {"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 1, "DeleteOnTermination": False}}
+    return Order(
+        lambda driver: driver.create_node(
+            trial.name("node"), size, image, ex_blockdevicemappings=[disk]
+        ),
+        lambda driver, node: driver.ex_destroy_node_with_volumes(node),
+    )
+
+
+async def address_by_libclouds_name(trial):
+    return Order(lambda driver: driver.ex_allocate_address())
+
+
+async def rule_by_libclouds_name(trial):
+    group = await trial.keep(trial.driver.create_security_group(trial.name("group")))
+    rule = (group.id, 80, 80, ["192.0.2.0/24"])
+    return Order(
+        lambda driver: driver.ex_authorize_security_group_ingress(*rule),
+        lambda driver, _: driver.ex_revoke_security_group_ingress(*rule),
+    )
+
+
+async def address_of_another_node(trial):
+    size, image = size_and_image(trial)
+    first, second = [
+        await trial.keep(trial.driver.create_node(trial.name("node"), size, image))
+        for _ in range(2)
+    ]
+    address = await trial.keep(trial.driver.create_floating_ip())
+    await trial.do(trial.driver.attach_floating_ip(address, first))
+    return Order(
+        lambda driver: driver.attach_floating_ip(address, second),
+        lambda driver, _: driver.attach_floating_ip(address, first),
+    )
+
+
+MANY = (
+    group_with_rules_of_both_directions,
+    node_with_a_volume_that_stays,
+    address_by_libclouds_name,
+)
+SINGLE = (rule_by_libclouds_name, address_of_another_node)
+
+
+@pytest.mark.parametrize(
+    "case",
+    cases_of("compute", "ec2", *MANY) + cases_of("compute", "ec2", *SINGLE, is_repeatable=False),
+    ids=str,
+)
+def test_ec2(case, moto, moto_server):
+    case.run(ComputeSetup(settings(moto), size="t3.micro", image=IMAGE, reset=moto_server.reset))
+
+
+# -- Route 53 ------------------------------------------------------------------------------------
+
+
+async def several_records_at_once(trial):
+    zone = await trial.keep(trial.driver.create_zone(f"{trial.name('zone')}.example.com"))
+    values = ["192.0.2.1", "192.0.2.2"]
+    return Order(
+        lambda driver: driver.ex_create_multi_value_record("www", zone, "A", values),
+        lambda driver, _: driver.ex_delete_all_records(zone),
+    )
+
+
+async def zone_that_is_waited_for(trial):
+    def make(driver):
+        return driver.create_zone(f"{trial.name('zone')}.example.com", ex_wait=True)
+
+    return Order(make)
+
+
+async def record_that_is_waited_for(trial):
+    zone = await trial.keep(trial.driver.create_zone(f"{trial.name('zone')}.example.com"))
+    return Order(
+        lambda driver: driver.create_record(
+            trial.name("record"), zone, "MX", "mail.example.com", {"priority": 1}, ex_wait=True
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    "case",
+    cases_of("dns", "route53", zone_that_is_waited_for, record_that_is_waited_for)
+    + cases_of("dns", "route53", several_records_at_once, is_repeatable=False),
+    ids=str,
+)
+def test_route53(case):
+    """Against the strict imitation: moto makes two zones of one CallerReference."""
+    with Route53Imitation() as cloud:
+        case.run(DNSSetup(settings(cloud.url), reset=cloud.zones.clear))
+
+
+# -- S3 ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def moto_with_small_parts():
+    with Moto(load_amis=False, environment={"S3_UPLOAD_PART_MIN_SIZE": "1"}) as server:
+        yield server
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    monkeypatch.setattr(s3_uploads, "PART_SIZE", 8)
+
+
+@pytest.fixture
+def begun_uploads(moto_with_small_parts):
+    """Returns the names of the multipart uploads that have parts; the others cost nothing."""
+    cloud = client("s3", moto_with_small_parts.url)
+
+    def parts_of(bucket, upload):
+        answer = cloud.list_parts(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+        return answer.get("Parts")
+
+    def look():
+        buckets = [one["Name"] for one in cloud.list_buckets()["Buckets"]]
+        begun = [(name, cloud.list_multipart_uploads(Bucket=name)) for name in buckets]
+        return [
+            one["Key"]
+            for bucket, found in begun
+            for one in found.get("Uploads", ())
+            if parts_of(bucket, one)
+        ]
+
+    return look
+
+
+async def object_in_parts(trial):
+    container = await trial.keep(trial.driver.create_container(trial.name("container")))
+    return Order(
+        lambda driver: driver.upload_object_via_stream(
+            iter([b"0123456789abcdef+"]), container, trial.name("object")
+        ),
+        replaces=True,
+    )
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("case", cases_of("storage", "s3", object_in_parts), ids=str)
+def test_s3(case, moto_with_small_parts, begun_uploads):
+    server = moto_with_small_parts
+    case.run(StorageSetup(settings(server.url), reset=server.reset, others=begun_uploads))
