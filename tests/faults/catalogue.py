@@ -134,6 +134,6 @@ FAULTS: tuple[Fault, ...] = (
     Fault("redirect-302", "302 to another host", _redirect(302)),
     Fault("redirect-307", "307 of a POST to another host",
           _redirect(307), part="post"),
-    Fault("gzip-bomb", "the answer unpacks to 256 MB",
-          _plain(faults.AfterWork(faults.GzipBomb())), done=True, part="document"),
+    Fault("gzip-bomb", "the answer unpacks to a thousand times its size",
+          _plain(faults.AfterWork(faults.GzipBomb(1 << 24))), done=True, part="document"),
 )  # fmt: skip

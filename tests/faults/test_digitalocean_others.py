@@ -10,4 +10,6 @@ from tests.faults.outcomes import APIS
 @pytest.mark.parametrize("api", APIS)
 @pytest.mark.parametrize("row", rows("digitalocean", "volumes", "key pairs", "dns"), ids=str)
 def test_every_fault_has_its_declared_outcome(digitalocean, row, api):
-    assert failures(digitalocean, row, api) == []
+    problems = failures(digitalocean, row, api)
+
+    assert not problems, "\n".join(problems)
