@@ -131,8 +131,8 @@ def test_what_is_built_can_be_installed_from_anywhere(
 ) -> None:
     report = build(out, sources={"hetzner": HETZNER}, key=key)
     path = Path(report.manifest)
-    for file in out.rglob("*"):
-        if file.is_file() and kind == "http" and not file.name.startswith("."):
+    if kind == "http":
+        for file in (path, path.with_name("manifest.json.minisig"), Path(report.catalogue)):
             web.on(f"/{file.relative_to(out)}", f.Answer(body=file.read_bytes()))
     urls = {"http": f"{web.url}/manifest.json", "file": path.as_uri(), "path": str(path)}
 
@@ -263,6 +263,7 @@ def test_nothing_is_left_beside_what_was_built(out: Path, key: SecretKey) -> Non
         ".build.lock",
         report.version,
         str(Path(report.catalogue).relative_to(out)),
+        "history.csv",
         "manifest.json",
         "manifest.json.minisig",
     ]

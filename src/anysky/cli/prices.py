@@ -26,6 +26,9 @@ _COMMANDS = {
     "compare": (_READING, "put sizes beside each other"),
     "diff": (_READING, "list what differs between two catalogues"),
     "estimate": (_READING, "add up what nodes cost"),
+    "export": (_BUILDING, "write all prices for other programs"),
+    "history": (_BUILDING, "list what a size cost before"),
+    "import": (_BUILDING, "build a catalogue from a table of prices"),
     "info": (_READING, "say which catalogue is used, and why"),
     "keygen": (_BUILDING, "make a key pair to sign catalogues with"),
     "path": (_UPDATING, "print the file of the catalogue that is used"),
@@ -36,6 +39,7 @@ _COMMANDS = {
     "update": (_UPDATING, "install a newer catalogue"),
     "verify": (_UPDATING, "look the installed catalogue through"),
 }
+_NAMES = {"import": "import_"}  # of functions that cannot have the command's name
 _NETWORK = (
     ConnectionFailedError, DeadlineExceededError, OutcomeUnknownError, ProviderUnavailableError,
 )  # fmt: skip
@@ -53,7 +57,7 @@ class _Prices(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = importlib.import_module(f"anysky.cli.{_COMMANDS[cmd_name][0]}")
-        found: click.Command = getattr(module, cmd_name)
+        found: click.Command = getattr(module, _NAMES.get(cmd_name, cmd_name))
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature

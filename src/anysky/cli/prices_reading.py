@@ -101,6 +101,8 @@ def info(path: str | None, output: str) -> None:
 @click.option("--os", "os_name", default="linux", show_default=True, help="Operating system.")
 @click.option("--term", default="ondemand", show_default=True, help="Kind of price.")
 @click.option("--all-terms", is_flag=True, help="Every operating system and term.")
+@click.option("--currency", help="Convert to it, by the European Central Bank's rates of the day.")
+@click.option("--rates", "rates_url", metavar="URL|FILE", help="Where the bank's rates are.")
 @catalogue_option
 @output_option
 def show(
@@ -110,10 +112,15 @@ def show(
     os_name: str,
     term: str,
     all_terms: bool,
+    currency: str | None,
+    rates_url: str | None,
     path: str | None,
     output: str,
 ) -> None:
-    """Show the price of a size in a region; an unknown one is an error, never 0."""
+    """Show the price of a size in a region; an unknown one is an error, never 0.
+
+    The network is used only to convert: for the rates of the European Central Bank.
+    """
     with open_catalogue(path) as catalogue:
         if all_terms:
             found = catalogue.prices(provider, size, region)
@@ -124,10 +131,43 @@ def show(
             if output == "json":
                 print_json([] if all_terms else None)
             raise _unknown(catalogue, (provider, size, region), os_name, term)
+    shown: Sequence[Any] = found
+    if currency is not None:
+        shown = _converted(found, currency.upper(), rates_url)
+        found = [one.price for one in shown]
     if output == "json":
-        print_json(found if all_terms else found[0])
+        print_json(shown if all_terms else shown[0])
         return
     click.echo(table(_PRICE_HEADER, [_row(price) for price in found]))
+
+
+class _Converted(Record):
+    """A price in another currency, the one in the catalogue, and the rate between them."""
+
+    __slots__ = ("listed", "price", "rate", "rate_as_of", "rate_source")
+    price: Price
+    listed: Price
+    rate: Decimal
+    rate_as_of: str
+    rate_source: str
+
+
+def _converted(found: Iterable[Price], currency: str, url: str | None) -> list[_Converted]:
+    # Only who converts pays for what the network needs.
+    from anysky.pricing.currencies import ECB_URL, convert, reference_rates
+
+    rates = reference_rates(url or ECB_URL)
+    click.echo(f"converted by the rates of {rates.date} from {rates.source}", err=True)
+    return [
+        _Converted(
+            price=convert(price, currency, rates),
+            listed=price,
+            rate=rates.rate(price.currency, currency),
+            rate_as_of=rates.date,
+            rate_source=rates.source,
+        )
+        for price in found
+    ]
 
 
 def _unknown(

@@ -12,10 +12,10 @@ from anysky.transport.blocking import BlockingTransport
 from anysky.transport.settings import HTTPSettings
 
 from .fetching import Fetcher
-from .publishing import DAYS, BuildOptions, BuildReport, build_catalogue
+from .publishing import DAYS, BuildOptions, BuildReport, build_catalogue, import_catalogue
 from .secret_keys import SecretKey
 
-__all__ = ["build"]
+__all__ = ["build", "import_prices"]
 
 
 def build(
@@ -73,5 +73,49 @@ async def _build(options: BuildOptions, http: HTTPSettings, insecure_http: bool)
     fetcher = Fetcher(BlockingTransport, http, BlockingRuntime(), insecure_http=insecure_http)
     try:
         return await build_catalogue(fetcher, options)
+    finally:
+        await fetcher.close()
+
+
+def import_prices(
+    path: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    base: str | os.PathLike[str] | None = None,
+    key: SecretKey | None = None,
+    accept: Collection[str] = (),
+    strict: bool = False,
+    version: str | None = None,
+    days: int = DAYS,
+) -> BuildReport:
+    """Build a catalogue from a CSV file with the columns of `anysky.pricing.exporting`.
+
+    Each provider in the file is replaced by what the file says of it; see `build` for the others,
+    the arguments and what is raised.
+
+    Args:
+        path: The file; `anysky.pricing.building.table.read_table` says what it has to have.
+        out: The folder.
+        base: The catalogue to start from, or ``"bundled"``.
+        key: What to sign with.
+        accept: Providers whose prices are taken although a gate would hold them.
+        strict: Build nothing unless every provider can be built.
+        version: Version of the catalogue.
+        days: After how many the manifest expires.
+
+    Raises:
+        VendorDataError: The file cannot be read, or a line is wrong.
+        BuildFailedError: No provider could be built, or with `strict` not every one.
+    """
+    options = BuildOptions(
+        out, base=base, key=key, accept=accept, strict=strict, version=version, days=days
+    )
+    return run(_import(options, path))
+
+
+async def _import(options: BuildOptions, path: str | os.PathLike[str]) -> BuildReport:
+    fetcher = Fetcher(BlockingTransport, HTTPSettings(), BlockingRuntime())
+    try:
+        return await import_catalogue(fetcher, options, path)
     finally:
         await fetcher.close()

@@ -17,10 +17,11 @@ from typing import NamedTuple
 
 from anysky.errors import CloudError, InvalidRequestError
 
-from .building.assembling import assemble, figures_of, with_other_regions
-from .building.draft import Draft, Figure
+from .building.assembling import Built, assemble, figures_of, with_other_regions
+from .building.draft import Draft, Provider, Region
 from .building.gates import Change, change_of, odd_figures, only_one_each, problems
 from .building.reading import read_draft
+from .building.table import read_table
 from .collecting import collect
 from .defaults import open_catalogue
 from .errors import BuildFailedError, CatalogueStoreError, VendorDataError
@@ -29,11 +30,11 @@ from .importers import Importer, Rows, importer_names, load
 from .manifest import VERSION
 from .model import Record
 from .places import BUNDLED, BUNDLED_VERSION, bundled_path
-from .releasing import Release, next_version, published, release
+from .releasing import Release, Signing, next_version, published, release
 from .secret_keys import SecretKey
 from .store import Lock
 
-__all__ = ["BuildOptions", "BuildReport", "ProviderReport", "build_catalogue"]
+__all__ = ["BuildOptions", "BuildReport", "ProviderReport", "build_catalogue", "import_catalogue"]
 
 _SHOWN = 20
 _LOCK = ".build.lock"
@@ -151,13 +152,22 @@ class BuildOptions(Record):
 class _Attempt(NamedTuple):
     """What came of one provider."""
 
-    importer: Importer
-    rows: Rows
+    built: Built
     outcome: str
     change: Change
     disputed: list[str]
     problems: list[str]
     exit_code: int = 0
+
+    @property
+    def name(self) -> str:
+        """Name of the provider."""
+        return self.built.vendor.id
+
+    @property
+    def rows(self) -> Rows:
+        """What was found."""
+        return self.built.rows
 
 
 async def build_catalogue(fetcher: Fetcher, options: BuildOptions) -> BuildReport:
@@ -165,7 +175,18 @@ async def build_catalogue(fetcher: Fetcher, options: BuildOptions) -> BuildRepor
     importers = [load(name) for name in options.names]
     base = await fetcher.runtime.in_thread(partial(_base, options.base))
     with _locked(options.out) as work:
-        return await _Build(fetcher, options, base, work).run(importers)
+        return await _Build(fetcher, options, base, work).collect(importers)
+
+
+async def import_catalogue(
+    fetcher: Fetcher, options: BuildOptions, path: str | os.PathLike[str]
+) -> BuildReport:
+    """Publish the prices of a table; see `anysky.pricing.builds.import_prices`."""
+    in_thread = fetcher.runtime.in_thread
+    tables = await in_thread(partial(read_table, Path(path)))
+    base = await in_thread(partial(_base, options.base))
+    with _locked(options.out) as work:
+        return await _Build(fetcher, options, base, work).take(tables)
 
 
 def _base(named: str | None) -> Draft:
@@ -201,43 +222,64 @@ class _Build:
         self._base = base
         self._work = work
 
-    async def run(self, importers: Iterable[Importer]) -> BuildReport:
-        """Build all providers, one after the other, and write the catalogue."""
-        attempts = [await self._attempt(importer) for importer in importers]
+    async def collect(self, importers: Iterable[Importer]) -> BuildReport:
+        """Build providers, one after the other, and write the catalogue."""
+        return await self._finish([await self._attempt(importer) for importer in importers])
+
+    async def take(self, tables: Mapping[str, Rows]) -> BuildReport:
+        """Take the rows of providers as they are, and write the catalogue."""
+        attempts = [
+            self._judged(Built(self._vendor(name, rows), self._regions(name), rows))
+            for name, rows in sorted(tables.items())
+        ]
+        return await self._finish(attempts)
+
+    def _vendor(self, name: str, rows: Rows) -> Provider:
+        """Return the row of a provider: that of the base, of its importer, or its name alone."""
+        known = next((one for one in self._base.providers if one.id == name), None)
+        if known is not None:
+            return known
+        if name in importer_names():
+            return load(name).vendor
+        return Provider(name, name, rows.figures[0].currency, "")
+
+    def _regions(self, name: str) -> Mapping[str, Region]:
+        return load(name).regions if name in importer_names() else {}
+
+    async def _finish(self, attempts: list[_Attempt]) -> BuildReport:
         failed = [one for one in attempts if one.exit_code]
         if failed and (self._options.strict or len(failed) == len(attempts)):
             raise self._failure(attempts, failed)
-        now = dt.datetime.fromtimestamp(self._fetcher.runtime.time(), dt.UTC)
+        now = dt.datetime.fromtimestamp(int(self._fetcher.runtime.time()), dt.UTC)
         return await self._fetcher.runtime.in_thread(partial(self._publish, attempts, now))
 
     async def _attempt(self, importer: Importer) -> _Attempt:
         """Collect the prices of a provider and see whether they can be right."""
         source = self._options.sources.get(importer.name)
-        before = figures_of(self._base, importer.name)
         try:
             rows = await collect(self._fetcher, importer, source, self._work)
         except CatalogueStoreError:
             raise
         except CloudError as error:
             code = getattr(error, "exit_code", 0) or _NETWORK_EXIT
-            change = change_of(before, before)
-            nothing = Rows(importer.name)
-            return _Attempt(importer, nothing, "failed", change, [], [error.message], code)
+            nothing = Built(importer.vendor, {}, Rows(importer.name))
+            return _Attempt(nothing, "failed", Change({}, {}), [], [error.message], code)
         if source is not None and is_local(source) and importer.is_regional:
             rows = with_other_regions(rows, self._base)
-        return self._judged(importer, rows, before)
+        return self._judged(Built(importer.vendor, importer.regions, rows))
 
-    def _judged(self, importer: Importer, rows: Rows, before: list[Figure]) -> _Attempt:
+    def _judged(self, built: Built) -> _Attempt:
+        rows, name = built.rows, built.vendor.id
         rows.figures, disputed = only_one_each(rows.figures)
-        change = change_of(before, rows.figures)
+        change = change_of(figures_of(self._base, name), rows.figures)
         found = problems(rows.figures, rows.specs, change, len(disputed))
-        is_held = found and (importer.name not in self._options.accept or not rows.figures)
+        is_held = found and (name not in self._options.accept or not rows.figures)
         outcome, code = ("held", VendorDataError.exit_code) if is_held else ("built", 0)
-        return _Attempt(importer, rows, outcome, change, disputed, found, code)
+        return _Attempt(built, outcome, change, disputed, found, code)
 
     def _failure(self, attempts: Iterable[_Attempt], failed: list[_Attempt]) -> BuildFailedError:
         report = self._report(attempts, self._base, None)
-        reasons = [f"{one.importer.name}: {one.problems[0]}" for one in failed]
+        reasons = [f"{one.name}: {one.problems[0]}" for one in failed]
         code = failed[0].exit_code
         return BuildFailedError(
             f"nothing was built: {'; '.join(reasons)}"[:2000], report=report, exit_code=code
@@ -245,19 +287,18 @@ class _Build:
 
     def _publish(self, attempts: Iterable[_Attempt], now: dt.datetime) -> BuildReport:
         options = self._options
-        built = {one.importer.name: (one.importer, one.rows) for one in attempts
-                 if not one.exit_code}  # fmt: skip
+        built = {one.name: one.built for one in attempts if not one.exit_code}
         before = published(options.out)
         older = [BUNDLED_VERSION, self._base.version, before.version if before else ""]
         version = next_version(options.version, now.date(), filter(None, older))
         draft = assemble(version, self._base, built)
-        made = release(draft, options.out, self._work, options.key, now, options.days)
+        made = release(draft, options.out, self._work, Signing(options.key, now, options.days))
         return self._report(attempts, draft, made)
 
     def _report(
         self, attempts: Iterable[_Attempt], draft: Draft, made: Release | None
     ) -> BuildReport:
-        by_name = {one.importer.name: one for one in attempts}
+        by_name = {one.name: one for one in attempts}
         names = sorted({one.provider for one in draft.figures} | by_name.keys())
         key = self._options.key
         return BuildReport(

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import os
 import secrets
+import sqlite3
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,15 +18,19 @@ import msgspec
 from anysky.errors import InvalidRequestError
 
 from .building.draft import Draft
+from .building.reading import read_draft
 from .building.writing import write_catalogue
+from .catalogue import Catalogue
 from .checking import check_catalogue
 from .errors import CatalogueStoreError
+from .histories import COLUMNS as HEADER
+from .histories import HISTORY, change_lines
 from .manifest import MAX_RAW_SIZE, MAX_SIZE, CatalogueFile, Manifest, parse_manifest
 from .places import version_key
 from .schema import SCHEMA
 from .secret_keys import SecretKey
 
-__all__ = ["Release", "next_version", "published", "release"]
+__all__ = ["Release", "Signing", "next_version", "published", "release"]
 
 _MANIFEST = "manifest.json"
 _SIGNATURE = ".minisig"
@@ -76,9 +81,22 @@ def next_version(wanted: str | None, today: dt.date, before: Iterable[str]) -> s
     return "{:04}.{:02}.{:02}.{}".format(*newest[:_DATE_PARTS], count + 1)
 
 
-def release(draft: Draft, folder: Path, work: Path, key: SecretKey | None, now: dt.datetime,
-            days: int) -> Release:  # fmt: skip
-    """Write a catalogue, the manifest that leads to it, and its signature.
+class Signing(NamedTuple):
+    """How a manifest is signed.
+
+    Attributes:
+        key: The secret key; None for a manifest without signature.
+        now: Time of the manifest.
+        days: After how many it is no longer believed.
+    """
+
+    key: SecretKey | None
+    now: dt.datetime
+    days: int
+
+
+def release(draft: Draft, folder: Path, work: Path, signing: Signing) -> Release:
+    """Write a catalogue, the manifest that leads to it, its signature, and what changed.
 
     The catalogue has a name of its own and is there before the manifest names it.
 
@@ -86,16 +104,41 @@ def release(draft: Draft, folder: Path, work: Path, key: SecretKey | None, now: 
         draft: The catalogue.
         folder: Where to; older catalogues in it stay.
         work: A folder for what is not ready yet.
-        key: What to sign with, or None.
-        now: Time of the manifest.
-        days: After how many the manifest is no longer believed.
+        signing: How the manifest is signed.
 
     Raises:
         InvalidRequestError: The catalogue would be too large.
         CatalogueStoreError: It cannot be written.
     """
+    before = published(folder)
+    log = _history(draft, folder, work, before)
+    file, packed = _pack(draft, work)
+    manifest = Manifest(
+        schema=SCHEMA,
+        version=draft.version,
+        expires=signing.now + dt.timedelta(days=signing.days),
+        files=(file,),
+        min_reader=SCHEMA,
+        generated=signing.now,
+        previous=before.version if before else None,
+    )
+    text = msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
+    target = folder / file.url
+    _make_folder(target.parent)
+    _replace(target, packed)
+    _sign(folder, text, signing)
+    _replace(folder / _MANIFEST, text)
+    _replace(folder / HISTORY, log)
+    return Release(folder / _MANIFEST, target)
+
+
+def _pack(draft: Draft, work: Path) -> tuple[CatalogueFile, bytes]:
+    """Write a catalogue, look it through, and return its entry in the manifest and its bytes."""
     path = work / "prices.db"
-    write_catalogue(draft, path)
+    try:
+        write_catalogue(draft, path)
+    except (OSError, sqlite3.Error) as error:
+        raise CatalogueStoreError(f"cannot write {path}: {error}") from error
     rows = dict(Counter(one.provider for one in draft.figures))
     check_catalogue(path, version=draft.version, rows=rows)
     content = path.read_bytes()
@@ -103,7 +146,6 @@ def release(draft: Draft, folder: Path, work: Path, key: SecretKey | None, now: 
     if len(content) > MAX_RAW_SIZE or len(packed) > MAX_SIZE:
         raise InvalidRequestError("the catalogue is larger than an update may be")
     digest = hashlib.sha256(packed).hexdigest()
-    before = published(folder)
     file = CatalogueFile(
         name="prices",
         url=f"{draft.version}/prices-{digest[:12]}.db.gz",
@@ -113,38 +155,43 @@ def release(draft: Draft, folder: Path, work: Path, key: SecretKey | None, now: 
         raw_sha256=hashlib.sha256(content).hexdigest(),
         rows=rows,
     )
-    manifest = Manifest(
-        schema=SCHEMA,
-        version=draft.version,
-        expires=now + dt.timedelta(days=days),
-        files=(file,),
-        min_reader=SCHEMA,
-        generated=now,
-        previous=before.version if before else None,
-    )
-    text = msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
-    return _write(folder, file.url, packed, text, key, now)
+    return file, packed
 
 
-def _write(
-    folder: Path, name: str, packed: bytes, manifest: bytes, key: SecretKey | None,
-    now: dt.datetime,
-) -> Release:  # fmt: skip
-    target = folder / name
-    place = folder / _MANIFEST
-    signature = place.with_name(_MANIFEST + _SIGNATURE)
+def _history(draft: Draft, folder: Path, work: Path, before: Manifest | None) -> bytes:
+    """Return the history with what differs from the catalogue that was published before."""
+    place = folder / HISTORY
+    log = place.read_bytes() if place.exists() else f"{','.join(HEADER)}\n".encode()
+    if before is None:
+        return log
+    path = work / "before.db"
     try:
-        target.parent.mkdir(exist_ok=True)
+        with gzip.open(folder / before.prices.url) as file:
+            path.write_bytes(file.read(before.prices.raw_size))
+    except FileNotFoundError:  # nobody can say what changed
+        return log
     except OSError as error:
-        raise _cannot("write", target.parent, error) from error
-    _replace(target, packed)
-    if key is not None:
-        comment = f"timestamp:{int(now.timestamp())}\tfile:{_MANIFEST}\thashed"
-        _replace(signature, key.sign(manifest, comment))
-    else:
-        signature.unlink(missing_ok=True)
-    _replace(place, manifest)
-    return Release(place, target)
+        raise _cannot("read", folder / before.prices.url, error) from error
+    with Catalogue(str(path)) as catalogue:
+        lines = change_lines(draft.version, read_draft(catalogue).figures, draft.figures)
+    return log + lines.encode()
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise _cannot("write", path, error) from error
+
+
+def _sign(folder: Path, manifest: bytes, signing: Signing) -> None:
+    """Write the signature of a manifest; without a key, take away that of the one before."""
+    place = folder / (_MANIFEST + _SIGNATURE)
+    if signing.key is None:
+        place.unlink(missing_ok=True)
+        return
+    comment = f"timestamp:{int(signing.now.timestamp())}\tfile:{_MANIFEST}\thashed"
+    _replace(place, signing.key.sign(manifest, comment))
 
 
 def _replace(path: Path, content: bytes) -> None:

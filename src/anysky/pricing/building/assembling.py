@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
-from anysky.pricing.importers.base import Importer, Rows
+from anysky.pricing.importers.base import Rows
 
-from .draft import Draft, Figure, Spec
+from .draft import Draft, Figure, Provider, Region, Spec
 
-__all__ = ["assemble", "figures_of", "with_other_regions"]
+__all__ = ["Built", "assemble", "figures_of", "with_other_regions"]
 
 _LICENCE = "List prices as their vendors publish them; each says where it comes from."
 
@@ -33,15 +34,23 @@ def with_other_regions(rows: Rows, base: Draft) -> Rows:
     return kept
 
 
-def assemble(version: str, base: Draft, built: Mapping[str, tuple[Importer, Rows]]) -> Draft:
+class Built(NamedTuple):
+    """One provider anew: its row, the regions that are known of it, and what was found."""
+
+    vendor: Provider
+    regions: Mapping[str, Region]
+    rows: Rows
+
+
+def assemble(version: str, base: Draft, built: Mapping[str, Built]) -> Draft:
     """Return a catalogue of what was built, and of all other providers as they were before.
 
     Where an importer does not say what a size has or where a region is, the base may know.
     """
     draft = _kept(version, base, built)
-    for name, (importer, rows) in built.items():
-        rows.named(importer.regions)
-        draft.providers.append(importer.vendor)
+    for name, (vendor, regions, rows) in built.items():
+        rows.named(regions)
+        draft.providers.append(vendor)
         draft.figures += rows.figures
         draft.rates += rows.rates or [one for one in base.rates if one.provider == name]
         draft.components += rows.components or [
