@@ -11,7 +11,17 @@ ROOT = Path(__file__).parent.parent / "src" / "anysky"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "outcomes", "secret", "model", "names", "run", "deadlines", "interruption"),
     ("runtime", "transport"),
-    ("paging", "matching", "waiting", "ledger", "undoing", "wire", "account", "pricing", "node_prices"),
+    (
+        "paging",
+        "matching",
+        "waiting",
+        "ledger",
+        "undoing",
+        "wire",
+        "account",
+        "pricing",
+        "node_prices",
+    ),
     ("backend", "registry", "files", "zone_file", "object_spec", "catalogue_cache"),
     ("processes", "journaling", "journal_store", "journal_rows", "journal"),
     ("recovering",),
