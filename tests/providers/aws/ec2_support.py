@@ -1,6 +1,7 @@
 """EC2 drivers over canned answers, whose requests are checked against botocore's model."""
 
 import asyncio
+import copy
 from urllib.parse import parse_qsl
 
 from tests.support.botocore_models import check_request
@@ -29,7 +30,7 @@ class Answers:
         self.requests.append(request)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
-            raise answer
+            raise copy.copy(answer)
         return answer if isinstance(answer, Response) else Response(200, {}, answer)
 
     async def close(self):

@@ -28,6 +28,7 @@ from anysky.errors import (
     UnsupportedOperationError,
 )
 from anysky.model.compute import (
+    FloatingIP,
     KeyPair,
     Network,
     Node,
@@ -802,6 +803,144 @@ def test_an_imported_key_pair_whose_answer_was_lost_is_found_again():
     cloud, _ = driver(LOST, answer("DescribeKeyPairs", KEYS))
 
     assert cloud.import_key_pair_from_string("mine", ED25519).name == "mine"
+
+
+class StopHereError(Exception):
+    pass
+
+
+def in_failing_transaction(use):
+    with transaction():
+        use()
+        raise StopHereError
+
+
+def test_a_node_that_is_taken_back_takes_the_volumes_with_it_that_were_made_for_it():
+    tags = f"<tagSet><item><key>anysky-op</key><value>{MARK}</value></item></tagSet>"
+    node = f"<item><instanceId>i-2</instanceId>{tags}</item>"
+    attachments = "".join(
+        f"<item><attachmentSet><item><instanceId>i-2</instanceId><device>{device}</device>"
+        f"<deleteOnTermination>{ends}</deleteOnTermination></item></attachmentSet></item>"
+        for device, ends in (("/dev/xvda", "true"), ("/dev/sdf", "false"))
+    )
+    cloud, canned = driver(
+        answer("RunInstances", f"<instancesSet>{node}</instancesSet>"),
+        answer("DescribeVolumes", f"<volumeSet>{attachments}</volumeSet>"),
+        instances(BARE_INSTANCE),
+        answer("ModifyInstanceAttribute"),
+        DONE["TerminateInstances"],
+    )
+
+    with pytest.raises(StopHereError):
+        in_failing_transaction(lambda: cloud.create_node("", SIZE, IMAGE))
+
+    assert canned.sent[1:] == [
+        (
+            "DescribeVolumes",
+            {
+                "Filter.1.Name": "tag:anysky-op",
+                "Filter.1.Value.1": MARK,
+                "Filter.2.Name": "attachment.instance-id",
+                "Filter.2.Value.1": "i-2",
+            },
+        ),
+        ("DescribeInstances", {"InstanceId.1": "i-2"}),
+        (
+            "ModifyInstanceAttribute",
+            {
+                "InstanceId": "i-2",
+                "BlockDeviceMapping.1.DeviceName": "/dev/sdf",
+                "BlockDeviceMapping.1.Ebs.DeleteOnTermination": "true",
+            },
+        ),
+        ("TerminateInstances", {"InstanceId.1": "i-2"}),
+    ]
+
+
+def test_an_image_that_is_taken_back_takes_its_snapshots_with_it():
+    mapping = "<item><ebs><snapshotId>snap-1</snapshotId></ebs></item>"
+    image = (
+        f"<item><imageId>ami-2</imageId><blockDeviceMapping>{mapping}</blockDeviceMapping></item>"
+    )
+    cloud, canned = driver(
+        LOST,
+        LOST,
+        LOST,
+        LOST,
+        answer("DescribeImages", f"<imagesSet>{image}</imagesSet>"),
+        answer("DescribeImages", f"<imagesSet>{image}</imagesSet>"),
+        answer("DeregisterImage"),
+        fault("InvalidSnapshot.NotFound"),
+    )
+
+    with pytest.raises(StopHereError):
+        in_failing_transaction(lambda: cloud.copy_image("us-east-1", IMAGE, "copy"))
+
+    assert canned.sent[4:] == [
+        (
+            "DescribeImages",
+            {
+                "Owner.1": "self",
+                "Filter.1.Name": "tag:anysky-op",
+                "Filter.1.Value.1": MARK,
+                "MaxResults": "1000",
+            },
+        ),
+        ("DescribeImages", {"ImageId.1": "ami-2"}),
+        ("DeregisterImage", {"ImageId": "ami-2", "DeleteAssociatedSnapshots": "true"}),
+        ("DeleteSnapshot", {"SnapshotId": "snap-1"}),
+    ]
+
+
+def test_an_address_that_displaces_another_is_put_back_with_it():
+    def addresses(*rows):
+        items = "".join(
+            f"<item><allocationId>{allocation}</allocationId><instanceId>{node}</instanceId>"
+            f"<associationId>as-{allocation}</associationId><networkInterfaceId>eni-{node}"
+            "</networkInterfaceId><privateIpAddress>10.0.0.1</privateIpAddress></item>"
+            for allocation, node in rows
+        )
+        return answer("DescribeAddresses", f"<addressesSet>{items}</addressesSet>")
+
+    associated = answer("AssociateAddress", "<associationId>as-new</associationId>")
+    cloud, canned = driver(
+        fault("Resource.AlreadyAssociated"),
+        addresses(("eip-1", "i-2")),
+        addresses(("eip-2", "i-1")),
+        associated,
+        addresses(("eip-1", "i-1")),
+        answer("DisassociateAddress"),
+        associated,
+        associated,
+    )
+
+    with pytest.raises(StopHereError):
+        in_failing_transaction(
+            lambda: cloud.attach_floating_ip(FloatingIP("eip-1", "192.0.2.1"), NODE)
+        )
+
+    new = {"InstanceId": "i-1", "AllocationId": "eip-1"}
+    place = {"PrivateIpAddress": "10.0.0.1", "AllowReassociation": "false"}
+    assert canned.sent == [
+        ("AssociateAddress", {**new, "AllowReassociation": "false"}),
+        ("DescribeAddresses", {"AllocationId.1": "eip-1"}),
+        ("DescribeAddresses", {"Filter.1.Name": "instance-id", "Filter.1.Value.1": "i-1"}),
+        ("AssociateAddress", {**new, "AllowReassociation": "true"}),
+        ("DescribeAddresses", {"AllocationId.1": "eip-1"}),
+        ("DisassociateAddress", {"AssociationId": "as-eip-1"}),
+        ("AssociateAddress", {"AllocationId": "eip-1", "NetworkInterfaceId": "eni-i-2", **place}),
+        ("AssociateAddress", {"AllocationId": "eip-2", "NetworkInterfaceId": "eni-i-1", **place}),
+    ]
+
+
+def test_a_volume_that_somebody_has_detached_is_not_detached_again():
+    gone = answer("DescribeVolumes", "<volumeSet><item><attachmentSet/></item></volumeSet>")
+    cloud, canned = driver(answer("AttachVolume", ""), gone)
+
+    with pytest.raises(StopHereError):
+        in_failing_transaction(lambda: cloud.attach_volume(NODE, VOLUME, "/dev/sdf"))
+
+    assert [action for action, _ in canned.sent] == ["AttachVolume", "DescribeVolumes"]
 
 
 def test_what_an_earlier_try_has_done_is_done():

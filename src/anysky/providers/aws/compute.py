@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypedDict
 from anysky.backend.base import Effect, Option
 from anysky.backend.compute import ComputeBackend, List
 from anysky.errors import NotFoundError
+from anysky.ledger import MARK_TAG
 from anysky.model.compute import Filter, Node, NodeLocation, NodeSize
 from anysky.node_prices import lazy_price
 from anysky.paging import Page
@@ -281,11 +282,11 @@ class EC2(EC2Launch, EC2Firewalls, EC2Images):
             )
 
     async def describe_tags(self, resource: Any) -> dict[str, str]:
-        """Return the tags of anything that EC2 has: DescribeTags."""
+        """Return the tags of anything that EC2 has, but not anysky's own: DescribeTags."""
         wanted = filter_parameter({"resource-id": id_of(resource)})
         # A thing has 50 tags at the most: there is one page.
         answer = await self._call("DescribeTags", {**wanted, "MaxResults": 1000}, _Tags)
-        return answer.tags
+        return {key: value for key, value in answer.tags.items() if key != MARK_TAG}
 
     def _lists(self) -> Mapping[str, List]:
         return {

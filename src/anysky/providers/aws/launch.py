@@ -6,11 +6,10 @@ Vendor's reference: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_R
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 from anysky.backend.base import Option
-from anysky.errors import InvalidRequestError, MalformedResponseError, NotFoundError
+from anysky.errors import InvalidRequestError, MalformedResponseError
 from anysky.ledger import MARK_TAG, Ledger, mark
 from anysky.model.compute import Node, NodeAuthPassword, NodeAuthSSHKey, NodeSpec, NodeState
 from anysky.waiting import wait_until
@@ -23,7 +22,7 @@ from .volumes import EC2Volumes
 
 __all__ = ["OPTIONS", "EC2Launch"]
 
-_TERMINATED_WITHIN = 240.0
+_LAUNCHED_WITHIN = 120.0
 
 OPTIONS = (
     Option("ex_keyname", "str", "name of a key pair; the same as key_pair"),
@@ -73,35 +72,32 @@ class EC2Launch(EC2Keys, EC2Networks, EC2Volumes):
             return await self._launch(spec, subnet, key_name)
 
     async def destroy_node_with_volumes(self, node: Node) -> None:
-        """Terminate an instance and delete the volumes that were made with it and would stay.
+        """Terminate an instance together with the volumes that were made with it.
 
-        Those are volumes of ``ex_blockdevicemappings``, which EC2 keeps unless it is told
-        otherwise. Volumes that were attached later stay, and so do all of a node that another
-        program has made: DescribeVolumes, TerminateInstances, DescribeInstances, DeleteVolume.
-
-        Raises:
-            DeadlineExceededError: The instance has not let go of its volumes in time.
+        EC2 keeps volumes of ``ex_blockdevicemappings`` unless it is told otherwise; here it is told
+        so. Volumes that were attached later stay, and so do all of a node that another program
+        has made: DescribeVolumes, DescribeInstances, ModifyInstanceAttribute, TerminateInstances.
         """
         mark = node.tags.get(MARK_TAG)
-        left = [] if mark is None else await self._find_lasting_volumes(mark)
+        lasting = [] if mark is None else await self._lasting_devices(node.id, mark)
+        if lasting:
+            await self._wait_for_launch(node)
+            mapping = [
+                {"DeviceName": device, "Ebs": {"DeleteOnTermination": True}} for device in lasting
+            ]
+            parameters = {"InstanceId": node.id, "BlockDeviceMapping": mapping}
+            await self._act("ModifyInstanceAttribute", parameters)
         await self.destroy_node(node)
-        if left:
-            await wait_until(
-                lambda: self._is_terminated(node),
-                bool,
-                self.runtime,
-                what=f"the end of node {node.id}",
-                timeout=_TERMINATED_WITHIN,
-            )
-        for volume in left:
-            with suppress(NotFoundError):
-                await self.destroy_volume(volume)
 
-    async def _is_terminated(self, node: Node) -> bool:
-        try:
-            return (await self.get_node(node.id)).state is NodeState.TERMINATED
-        except NotFoundError:
-            return True
+    async def _wait_for_launch(self, node: Node) -> None:
+        """Wait until an instance can be changed, which takes some seconds after its launch."""
+        await wait_until(
+            lambda: self.get_node(node.id),
+            lambda found: found.state is not NodeState.PENDING,
+            self.runtime,
+            what=f"the launch of node {node.id}",
+            timeout=_LAUNCHED_WITHIN,
+        )
 
     async def _launch(
         self, spec: NodeSpec, subnet: str | None, key_name: str | None, token: str | None = None

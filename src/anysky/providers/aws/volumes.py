@@ -111,19 +111,11 @@ class _Attachment(xml.Record):
     node_id: str = xml.text("instanceId", "")
     device: str = xml.text("device", "")
     status: str = xml.text("status", "")
+    ends: bool = xml.boolean("deleteOnTermination", False)
 
 
 class _Attachments(xml.Record, root="DescribeVolumesResponse"):
     attachments: list[_Attachment] = xml.records("volumeSet/item/attachmentSet/item", _Attachment)
-
-
-class _Lasting(xml.Record):
-    id: str = xml.required("volumeId")
-    ends: list[str] = xml.texts("attachmentSet/item/deleteOnTermination")
-
-
-class _LastingVolumes(xml.Record, root="DescribeVolumesResponse"):
-    volumes: list[_Lasting] = xml.records("volumeSet/item", _Lasting)
 
 
 class _Devices(xml.Record, root="DescribeInstancesResponse"):
@@ -276,12 +268,11 @@ class EC2Volumes(EC2Backend):
         found = await self._attachments(volume_id)
         return [None for one in found if (one.node_id, one.device) == wanted][:1]
 
-    async def _find_lasting_volumes(self, mark: str) -> list[StorageVolume]:
-        """Return the volumes that were made with a node and will not end with it."""
-        wanted = filter_parameter({f"tag:{MARK_TAG}": mark})
-        answer = await self._call("DescribeVolumes", wanted, _LastingVolumes)
-        lasting = [one.id for one in answer.volumes if "true" not in one.ends]
-        return [StorageVolume(id, id, 0, StorageVolumeState.UNKNOWN) for id in lasting]
+    async def _lasting_devices(self, node_id: str, mark: str) -> list[str]:
+        """Return as what a node has the volumes that were made with it and will outlast it."""
+        wanted = filter_parameter({f"tag:{MARK_TAG}": mark, "attachment.instance-id": node_id})
+        answer = await self._call("DescribeVolumes", wanted, _Attachments)
+        return [one.device for one in answer.attachments if not one.ends]
 
     async def _zone(self, location: NodeLocation | None) -> str:
         if location is not None:
