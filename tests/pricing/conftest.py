@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from anysky.pricing.building.draft import Draft, Figure, Provider, Region, Source, Spec, exact_nano
+from anysky.pricing.building.draft import Draft, Figure, Region, Source, Spec, Vendor, exact_nano
 from anysky.pricing.building.writing import write_catalogue
 from tests.pricing.publisher import Publisher
 
@@ -31,7 +31,7 @@ def draft(version: str = "2030.01.01", price: str = "0.5") -> Draft:
     """Return a catalogue of one vendor with two sizes in two regions."""
     source = Source("https://vendor.example/prices", "2029-12-31")
     made = Draft(version, "example")
-    made.providers.append(Provider("acme", "Acme", "USD", "https://vendor.example/", 672))
+    made.providers.append(Vendor("acme", "Acme", "USD", "https://vendor.example/", 672))
     for name, geo in (("north", "eu"), ("south", "sa")):
         made.regions["acme", name] = Region("acme", name, geo, None)
     made.specs["acme", "small"] = Spec(1, 1024, 10, 0, arch="x86_64", burstable=True)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from anysky.errors import InvalidRequestError
-from anysky.pricing.building.draft import Provider, Region, Spec
+from anysky.pricing.building.draft import Region, Spec, Vendor
 from anysky.pricing.errors import VendorDataError
 from anysky.pricing.importers import Document, Importer, Rows, importer_names, load
 from anysky.pricing.model import amount_of
@@ -710,7 +710,7 @@ def _read_nothing(document: Document) -> Rows:
     return Rows("acme")
 
 
-acme = Importer(Provider("acme", "Acme", "USD", "https://acme.example/"), ("https://acme.example/",),
+acme = Importer(Vendor("acme", "Acme", "USD", "https://acme.example/"), ("https://acme.example/",),
                 _read_nothing)  # fmt: skip
 no_importer = "something else"
 

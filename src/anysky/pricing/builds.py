@@ -36,7 +36,7 @@ def build(
     """Build a catalogue from what vendors publish, with a manifest, into a folder.
 
     Args:
-        out: The folder; served as it is, `anysky.pricing.update` installs from it.
+        out: The folder; served as it is, `anysky.pricing.updates.update` installs from it.
         sources: A file, folder or address for some providers, in place of the vendor's own. If
             `only` is not given, only these providers are built, and the others stay as they are.
         only: The providers to build; by default all there is an importer for.

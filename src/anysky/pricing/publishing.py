@@ -18,8 +18,8 @@ from typing import NamedTuple
 from anysky.errors import CloudError, InvalidRequestError
 
 from .building.assembling import Built, assemble, figures_of, with_other_regions
-from .building.draft import Draft, Provider, Region
-from .building.gates import Change, change_of, odd_figures, only_one_each, problems
+from .building.draft import Draft, Region, Vendor
+from .building.gates import Difference, change_of, odd_figures, only_one_each, problems
 from .building.reading import read_draft
 from .building.table import read_table
 from .collecting import collect
@@ -154,7 +154,7 @@ class _Attempt(NamedTuple):
 
     built: Built
     outcome: str
-    change: Change
+    change: Difference
     disputed: list[str]
     problems: list[str]
     exit_code: int = 0
@@ -234,14 +234,14 @@ class _Build:
         ]
         return await self._finish(attempts)
 
-    def _vendor(self, name: str, rows: Rows) -> Provider:
+    def _vendor(self, name: str, rows: Rows) -> Vendor:
         """Return the row of a provider: that of the base, of its importer, or its name alone."""
         known = next((one for one in self._base.providers if one.id == name), None)
         if known is not None:
             return known
         if name in importer_names():
             return load(name).vendor
-        return Provider(name, name, rows.figures[0].currency, "")
+        return Vendor(name, name, rows.figures[0].currency, "")
 
     def _regions(self, name: str) -> Mapping[str, Region]:
         return load(name).regions if name in importer_names() else {}
@@ -263,7 +263,7 @@ class _Build:
         except CloudError as error:
             code = getattr(error, "exit_code", 0) or _NETWORK_EXIT
             nothing = Built(importer.vendor, {}, Rows(importer.name))
-            return _Attempt(nothing, "failed", Change({}, {}), [], [error.message], code)
+            return _Attempt(nothing, "failed", Difference({}, {}), [], [error.message], code)
         if source is not None and is_local(source) and importer.is_regional:
             rows = with_other_regions(rows, self._base)
         return self._judged(Built(importer.vendor, importer.regions, rows))
@@ -314,7 +314,7 @@ class _Build:
 def _provider(name: str, draft: Draft, attempt: _Attempt | None) -> ProviderReport:
     figures = figures_of(draft, name)
     dates = [one.source.as_of for one in figures]
-    change = attempt.change if attempt else Change({}, {})
+    change = attempt.change if attempt else Difference({}, {})
     is_built = attempt is not None and not attempt.exit_code
     odd = odd_figures(figures, attempt.rows.specs) if attempt and is_built else []
     return ProviderReport(

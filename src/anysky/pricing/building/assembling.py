@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from anysky.pricing.importers.base import Rows
 
-from .draft import Draft, Figure, Provider, Region, Spec
+from .draft import Draft, Figure, Region, Spec, Vendor
 
 __all__ = ["Built", "assemble", "figures_of", "with_other_regions"]
 
@@ -37,7 +37,7 @@ def with_other_regions(rows: Rows, base: Draft) -> Rows:
 class Built(NamedTuple):
     """One provider anew: its row, the regions that are known of it, and what was found."""
 
-    vendor: Provider
+    vendor: Vendor
     regions: Mapping[str, Region]
     rows: Rows
 

@@ -9,11 +9,11 @@ __all__ = [
     "Component",
     "Draft",
     "Figure",
-    "Provider",
     "Rate",
     "Region",
     "Source",
     "Spec",
+    "Vendor",
     "exact_nano",
 ]
 
@@ -84,7 +84,7 @@ class Spec:
 
 
 @dataclass(frozen=True, slots=True)
-class Provider:
+class Vendor:
     """A vendor, and how it bills."""
 
     id: str
@@ -156,7 +156,7 @@ class Draft:
 
     version: str
     licence: str = ""
-    providers: list[Provider] = field(default_factory=list[Provider])
+    providers: list[Vendor] = field(default_factory=list[Vendor])
     regions: dict[tuple[str, str], Region] = field(default_factory=dict[tuple[str, str], Region])
     specs: dict[tuple[str, str], Spec] = field(default_factory=dict[tuple[str, str], Spec])
     figures: list[Figure] = field(default_factory=list[Figure])

@@ -13,7 +13,7 @@ from anysky.pricing.model import amount_of
 from .canaries import wrong_canaries
 from .draft import Figure, Spec
 
-__all__ = ["Change", "change_of", "odd_figures", "only_one_each", "problems"]
+__all__ = ["Difference", "change_of", "odd_figures", "only_one_each", "problems"]
 
 _LOWEST, _HIGHEST = Decimal("0.0001"), Decimal(2000)  # an hour of any size, in any currency
 _PER_VCPU = (Decimal("0.0004"), Decimal(2))  # the middle one of a vendor, without accelerators
@@ -28,7 +28,7 @@ _GIB = 1024
 _Amounts = Mapping[tuple[str, ...], tuple[int, str]]  # billionths and currency by key
 
 
-class Change:
+class Difference:
     """How the figures of a provider differ from those that it had.
 
     Attributes:
@@ -48,13 +48,13 @@ class Change:
         self.gone = len(before) - len(both)
 
 
-def change_of(before: Iterable[Figure], after: Iterable[Figure]) -> Change:
+def change_of(before: Iterable[Figure], after: Iterable[Figure]) -> Difference:
     """Compare the figures on demand of one provider."""
     old, new = (
         {one.key: (one.nano, one.currency) for one in figures if one.term == "ondemand"}
         for figures in (before, after)
     )
-    return Change(old, new)
+    return Difference(old, new)
 
 
 def only_one_each(figures: Iterable[Figure]) -> tuple[list[Figure], list[str]]:
@@ -75,7 +75,7 @@ def _dispute(key: tuple[str, ...], prices: Iterable[tuple[int, str]]) -> str:
 def problems(
     figures: Sequence[Figure],
     specs: Mapping[str, Spec],
-    change: Change,
+    change: Difference,
     disputes: int,
 ) -> list[str]:
     """Say what speaks against the figures of one provider; nothing if they can be right."""
@@ -113,7 +113,7 @@ def _wrong_unit(figures: Iterable[Figure], specs: Mapping[str, Spec]) -> list[st
     return [f"a vCPU costs {middle:.6f} an hour, which cannot be: look at the unit"]
 
 
-def _change(change: Change) -> list[str]:
+def _change(change: Difference) -> list[str]:
     if not change.before:
         return []
     found: list[str] = []

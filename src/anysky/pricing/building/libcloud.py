@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from .azure import azure_aliases, azure_figures, azure_spec
-from .draft import Draft, Provider, Spec
+from .draft import Draft, Spec, Vendor
 from .ec2 import ec2_figures
 from .gce import gce_components, gce_figures, gce_rates, gce_specs
 from .regions import regions_of
@@ -18,17 +18,17 @@ AGED = "2020-12-27"
 """Date of the Azure and Google figures: they have not changed since Libcloud 3.3.0."""
 
 _PROVIDERS = (
-    Provider(
+    Vendor(
         "aws", "Amazon Web Services", "USD", "https://aws.amazon.com/ec2/pricing/", granularity=1
     ),
-    Provider(
+    Vendor(
         "azure",
         "Microsoft Azure",
         "USD",
         "https://azure.microsoft.com/pricing/details/virtual-machines/",
         granularity=1,
     ),
-    Provider("gcp", "Google Cloud", "USD", "https://cloud.google.com/pricing/list", granularity=1),
+    Vendor("gcp", "Google Cloud", "USD", "https://cloud.google.com/pricing/list", granularity=1),
 )
 _ALIASES = [
     ("provider", "", "ec2", "aws"),

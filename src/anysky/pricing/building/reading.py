@@ -10,7 +10,7 @@ from anysky.pricing.opening import damaged
 from anysky.pricing.packing import unpack
 from anysky.pricing.schema import RETIRED
 
-from .draft import Component, Draft, Figure, Provider, Rate, Region, Source, Spec
+from .draft import Component, Draft, Figure, Rate, Region, Source, Spec, Vendor
 
 __all__ = ["read_draft"]
 
@@ -40,7 +40,7 @@ def read_draft(catalogue: Catalogue) -> Draft:
     meta = catalogue.meta()
     try:
         draft = Draft(meta.get("version", ""), meta.get("licence", ""))
-        draft.providers += [Provider(*row) for row in catalogue.rows(_PROVIDERS)]
+        draft.providers += [Vendor(*row) for row in catalogue.rows(_PROVIDERS)]
         for row in catalogue.rows("select provider, name, geo, country, vendor_name from region"):
             draft.regions[row[0], row[1]] = Region(*row)
         sources = _sources(catalogue)

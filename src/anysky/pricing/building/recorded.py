@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from .draft import Draft, Figure, Provider, Source, Spec, exact_nano
+from .draft import Draft, Figure, Source, Spec, Vendor, exact_nano
 from .regions import regions_of
 
 __all__ = ["add_recorded"]
 
 _PROVIDERS = (
-    Provider("linode", "Akamai Linode", "USD", "https://www.linode.com/pricing/", 672, 3600),
-    Provider("upcloud", "UpCloud", "EUR", "https://upcloud.com/pricing/", 672, 3600),
-    Provider("vultr", "Vultr", "USD", "https://www.vultr.com/pricing/", 672, 3600),
+    Vendor("linode", "Akamai Linode", "USD", "https://www.linode.com/pricing/", 672, 3600),
+    Vendor("upcloud", "UpCloud", "EUR", "https://upcloud.com/pricing/", 672, 3600),
+    Vendor("vultr", "Vultr", "USD", "https://www.vultr.com/pricing/", 672, 3600),
 )
 _YEAR = "2026-01-01"  # the recordings tell no more than the year
 _URLS = {

@@ -12,7 +12,7 @@ from typing import Any
 from anysky.pricing.packing import pack
 from anysky.pricing.schema import COLUMNS, RETIRED, SCHEMA, ddl
 
-from .draft import Component, Draft, Figure, Provider, Rate, Source, Spec
+from .draft import Component, Draft, Figure, Rate, Source, Spec, Vendor
 
 __all__ = ["write_catalogue"]
 
@@ -84,7 +84,7 @@ def _fill(connection: sqlite3.Connection, draft: Draft) -> None:
         connection.executemany(statement, sorted(rows, key=repr))
 
 
-def _provider_row(one: Provider) -> tuple[Any, ...]:
+def _provider_row(one: Vendor) -> tuple[Any, ...]:
     bills = (one.hours_per_month, one.monthly_cap, one.granularity)
     return (one.id, one.name, one.currency, "net", *bills, one.price_page)
 

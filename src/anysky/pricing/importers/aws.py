@@ -17,7 +17,7 @@ from decimal import Decimal, InvalidOperation
 
 import msgspec
 
-from anysky.pricing.building.draft import Provider, Source, Spec
+from anysky.pricing.building.draft import Source, Spec, Vendor
 from anysky.pricing.building.regions import regions_of
 from anysky.pricing.errors import VendorDataError
 
@@ -163,7 +163,7 @@ def _decimal(text: str) -> Decimal | None:
 
 
 importer = Importer(
-    Provider(
+    Vendor(
         "aws", "Amazon Web Services", "USD", "https://aws.amazon.com/ec2/pricing/", granularity=1
     ),
     (_INDEX,),

@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 import msgspec
 
 from anysky.pricing.building.azure import azure_spec
-from anysky.pricing.building.draft import Provider, Source
+from anysky.pricing.building.draft import Source, Vendor
 from anysky.pricing.building.regions import regions_of
 
 from .base import Document, Importer, Rows, region_table
@@ -152,7 +152,7 @@ def _url(region: str) -> str:
 
 
 importer = Importer(
-    Provider(
+    Vendor(
         "azure",
         "Microsoft Azure",
         "USD",

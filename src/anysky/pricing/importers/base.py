@@ -15,11 +15,11 @@ import msgspec
 from anysky.pricing.building.draft import (
     Component,
     Figure,
-    Provider,
     Rate,
     Region,
     Source,
     Spec,
+    Vendor,
     exact_nano,
 )
 from anysky.pricing.building.regions import geo_of
@@ -218,7 +218,7 @@ class Importer:
             all: then a build from single files leaves the other regions as they are.
     """
 
-    vendor: Provider
+    vendor: Vendor
     urls: tuple[str, ...]
     read: Callable[[Document], Rows]
     complete: Callable[[Rows], Rows] = _as_it_is

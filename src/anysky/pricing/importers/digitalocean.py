@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
-from anysky.pricing.building.draft import Provider, Source, Spec
+from anysky.pricing.building.draft import Source, Spec, Vendor
 
 from .base import Document, Importer, Rows, Token, region_table
 
@@ -91,7 +91,7 @@ def _spec(size: _Size) -> Spec:
 
 
 importer = Importer(
-    Provider(
+    Vendor(
         "digitalocean",
         "DigitalOcean",
         "USD",

@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 
 import msgspec
 
-from anysky.pricing.building.draft import Provider, Source, Spec
+from anysky.pricing.building.draft import Source, Spec, Vendor
 
 from .base import Document, Importer, Rows, region_table
 
@@ -73,7 +73,7 @@ def _spec(family: str, size: str) -> Spec:
 
 
 importer = Importer(
-    Provider("exoscale", "Exoscale", "EUR", "https://www.exoscale.com/pricing/", granularity=1),
+    Vendor("exoscale", "Exoscale", "EUR", "https://www.exoscale.com/pricing/", granularity=1),
     (_URL,),
     read,
     regions=region_table("exoscale", _REGIONS),

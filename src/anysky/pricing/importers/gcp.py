@@ -14,7 +14,7 @@ from functools import cache
 
 import msgspec
 
-from anysky.pricing.building.draft import Component, Provider, Source, Spec
+from anysky.pricing.building.draft import Component, Source, Spec, Vendor
 from anysky.pricing.building.gce import SERIES, SHARED, WHOLE
 from anysky.pricing.building.regions import regions_of
 from anysky.pricing.model import amount_of
@@ -265,7 +265,7 @@ def _specs() -> dict[str, Spec]:
 _FIRST = f"{_URL}?pageSize=5000&currencyCode=USD"
 
 importer = Importer(
-    Provider("gcp", "Google Cloud", "USD", "https://cloud.google.com/pricing/list", granularity=1),
+    Vendor("gcp", "Google Cloud", "USD", "https://cloud.google.com/pricing/list", granularity=1),
     (_FIRST,),
     read,
     _complete,

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
-from anysky.pricing.building.draft import Provider, Source, Spec
+from anysky.pricing.building.draft import Source, Spec, Vendor
 
 from .base import Document, Importer, Rows, Token, region_table, with_query
 
@@ -85,7 +85,7 @@ def _spec(one: _ServerType) -> Spec:
 
 
 importer = Importer(
-    Provider(
+    Vendor(
         "hetzner",
         "Hetzner Cloud",
         _CURRENCY,

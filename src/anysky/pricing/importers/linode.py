@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
-from anysky.pricing.building.draft import Figure, Provider, Source, Spec
+from anysky.pricing.building.draft import Figure, Source, Spec, Vendor
 
 from .base import Document, Importer, Rows, region_in, region_table, with_query
 
@@ -114,7 +114,7 @@ def _complete(rows: Rows) -> Rows:
 
 
 importer = Importer(
-    Provider(
+    Vendor(
         "linode", "Akamai Linode", "USD", "https://www.linode.com/pricing/", monthly_cap=672,
         granularity=3600,
     ),

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import msgspec
 
-from anysky.pricing.building.draft import Provider, Source, Spec
+from anysky.pricing.building.draft import Source, Spec, Vendor
 from anysky.pricing.model import amount_of
 
 from .base import Document, Importer, Rows, region_table
@@ -125,7 +125,7 @@ def _complete(rows: Rows) -> Rows:
 
 
 importer = Importer(
-    Provider(
+    Vendor(
         "oci", "Oracle Cloud Infrastructure", "USD", "https://www.oracle.com/cloud/price-list/",
         granularity=1,
     ),

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 import msgspec
 
-from anysky.pricing.building.draft import Provider, Source, Spec
+from anysky.pricing.building.draft import Source, Spec, Vendor
 
 from .base import Document, Importer, Rows, region_table
 
@@ -126,7 +126,7 @@ def _spec(size: str, blobs: _Blobs) -> Spec:
 
 
 importer = Importer(
-    Provider(
+    Vendor(
         "ovh", "OVHcloud", "EUR", "https://www.ovhcloud.com/en-ie/public-cloud/prices/",
         granularity=1,
     ),

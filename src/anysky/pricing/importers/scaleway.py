@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from anysky.pricing.building.draft import Provider, Source, Spec
+from anysky.pricing.building.draft import Source, Spec, Vendor
 
 from .base import Document, Importer, Rows, region_table, with_query
 
@@ -147,9 +147,7 @@ def _spec(product: _Product) -> Spec:
 
 
 importer = Importer(
-    Provider(
-        "scaleway", "Scaleway", "EUR", "https://www.scaleway.com/en/pricing/", granularity=3600
-    ),
+    Vendor("scaleway", "Scaleway", "EUR", "https://www.scaleway.com/en/pricing/", granularity=3600),
     (f"{_URL}?page_size={_PAGE}&page=1",),
     read,
     regions=region_table("scaleway", _REGIONS),

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
-from anysky.pricing.building.draft import Provider, Source, Spec
+from anysky.pricing.building.draft import Source, Spec, Vendor
 from anysky.pricing.errors import VendorDataError
 
 from .base import Document, Importer, Rows, Token, region_table
@@ -94,7 +94,7 @@ def _spec(plan: str) -> Spec:
 
 
 importer = Importer(
-    Provider(
+    Vendor(
         "upcloud", "UpCloud", "EUR", "https://upcloud.com/pricing/", monthly_cap=672,
         granularity=3600,
     ),

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import msgspec
 
-from anysky.pricing.building.draft import Provider, Source, Spec
+from anysky.pricing.building.draft import Source, Spec, Vendor
 
 from .base import Document, Importer, Rows, region_table, with_query
 
@@ -97,7 +97,7 @@ def _spec(plan: _Plan) -> Spec:
 _FIRST = f"{_URL}?per_page=500"
 
 importer = Importer(
-    Provider(
+    Vendor(
         "vultr", "Vultr", "USD", "https://www.vultr.com/pricing/", monthly_cap=672,
         granularity=3600,
     ),
