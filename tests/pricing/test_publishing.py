@@ -378,6 +378,11 @@ def test_pages_that_are_missing_make_a_provider_fail(
         build(out, sources={"digitalocean": folder if as_folder else page})
 
 
+def test_fewer_entries_than_the_vendor_announces(out: Path) -> None:
+    with pytest.raises(BuildFailedError, match="Vultr has 151 entries, of which 2 came"):
+        build(out, sources={"vultr": SAMPLES / "vultr-plans.json"})
+
+
 def test_pages_of_a_folder(out: Path, tmp_path: Path) -> None:
     page = changed(tmp_path, DIGITALOCEAN, '"links": {}', '"links": {"pages": {"next": "x"}}')
     folder = tmp_path / "pages"
@@ -639,15 +644,19 @@ def test_prices_in_dispute_are_left_out_and_named(out: Path, tmp_path: Path) -> 
 
 
 def test_every_price_says_where_it_comes_from(out: Path, tmp_path: Path) -> None:
-    os.utime(SAMPLES / "vultr-plans.json", (1_795_000_000, 1_795_000_000))
+    vultr = changed(tmp_path, SAMPLES / "vultr-plans.json", '"total": 151', '"total": 2')
+    scaleway = changed(
+        tmp_path,
+        SAMPLES / "scaleway-public-catalog.json",
+        '"total_count": 5286',
+        '"total_count": 1',
+    )
     sources = {
         "aws": AWS, "digitalocean": DIGITALOCEAN, "hetzner": HETZNER,
-        **{name: SAMPLES / file for name, file in (
-            ("linode", "linode-types.json"), ("vultr", "vultr-plans.json"),
-            ("scaleway", "scaleway-public-catalog.json"), ("ovh", "ovh-cloud-catalog.json"),
-            ("oci", "oci-products.json"), ("upcloud", "upcloud-price.json"),
-            ("exoscale", "exoscale-opencompute.json"),
-        )},
+        "vultr": vultr, "scaleway": scaleway, "linode": SAMPLES / "linode-types.json",
+        "ovh": SAMPLES / "ovh-cloud-catalog.json", "oci": SAMPLES / "oci-products.json",
+        "upcloud": SAMPLES / "upcloud-price.json",
+        "exoscale": SAMPLES / "exoscale-opencompute.json",
     }  # fmt: skip
 
     report = build(out, sources=sources)

@@ -65,6 +65,15 @@ def _read_files(importer: Importer, path: Path) -> Rows:
         rows.add(found)
     if open_ends == len(files):
         raise VendorDataError(f"{path} is not complete: further pages follow, which are not there")
+    return _completed(importer, rows)
+
+
+def _completed(importer: Importer, rows: Rows) -> Rows:
+    """Return the rows of all documents, if that is what they are."""
+    if rows.entries < rows.announced:
+        raise VendorDataError(
+            f"{importer.vendor.name} has {rows.announced} entries, of which {rows.entries} came"
+        )
     return importer.complete(rows)
 
 
@@ -119,7 +128,7 @@ class _Collection:
             waiting.extend(new)
             if len(seen) > _MOST_DOCUMENTS:
                 raise VendorDataError(f"{importer.vendor.name} has too many pages")
-        return importer.complete(rows)
+        return _completed(importer, rows)
 
     async def _read(self, url: str) -> Rows:
         runtime = self._fetcher.runtime

@@ -92,6 +92,8 @@ class Rows:
         components: Prices of single vCPUs and GiB of memory.
         left_out: Why something was left out, and how often.
         more: Addresses of the documents that follow.
+        entries: How many entries were read, of all kinds, if the vendor counts them.
+        announced: How many there are, as the vendor says; 0 if it does not.
     """
 
     provider: str
@@ -102,6 +104,8 @@ class Rows:
     components: list[Component] = field(default_factory=list[Component])
     left_out: Counter[str] = field(default_factory=Counter[str])
     more: list[str] = field(default_factory=list[str])
+    entries: int = 0
+    announced: int = 0
 
     def price(
         self,
@@ -176,6 +180,8 @@ class Rows:
         self.rates += other.rates
         self.components += other.components
         self.left_out += other.left_out
+        self.entries += other.entries
+        self.announced = max(self.announced, other.announced)
 
     def named(self, table: Mapping[str, Region]) -> None:
         """Add the regions of all figures: those of a table, others by their name alone."""

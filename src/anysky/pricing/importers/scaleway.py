@@ -99,6 +99,7 @@ def read(document: Document) -> Rows:
     """Read a page of the catalogue; most products are no instances."""
     rows = Rows("scaleway")
     page = document.decode(_Page)
+    rows.entries, rows.announced = len(page.products), page.total_count
     for product in page.products:
         if product.product_category != "Instance":
             rows.leave_out("another service")

@@ -49,6 +49,7 @@ class _Links(msgspec.Struct):
 
 
 class _Meta(msgspec.Struct):
+    total: int = 0
     links: _Links = msgspec.field(default_factory=_Links)
 
 
@@ -62,6 +63,7 @@ def read(document: Document) -> Rows:
     rows = Rows("vultr")
     source = Source(_URL, document.as_of)
     page = document.decode(_Page)
+    rows.entries, rows.announced = len(page.plans), page.meta.total
     for plan in page.plans:
         own = plan.location_cost if isinstance(plan.location_cost, dict) else {}
         if not plan.deploy_ondemand:
