@@ -256,6 +256,16 @@ def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
         build(file / "below", sources={"hetzner": HETZNER})
 
 
+def test_what_a_killed_build_left_is_removed(out: Path) -> None:
+    (out / ".build-killed").mkdir(parents=True)
+    (out / ".build-killed" / "hetzner").write_text("half")
+    (out / ".build-file").write_text("half")
+
+    build(out, sources={"hetzner": HETZNER})
+
+    assert list(out.glob(".build-*")) == []
+
+
 def test_nothing_is_left_beside_what_was_built(out: Path, key: SecretKey) -> None:
     report = build(out, sources={"hetzner": HETZNER}, key=key)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
+import shutil
 import tempfile
 from collections.abc import Collection, Generator, Iterable, Mapping
 from functools import partial
@@ -30,7 +31,7 @@ from .importers import Importer, Rows, importer_names, load
 from .manifest import VERSION
 from .model import Record
 from .places import BUNDLED, BUNDLED_VERSION, bundled_path
-from .releasing import Release, Signing, next_version, published, release
+from .releasing import PART, Release, Signing, next_version, published, release
 from .secret_keys import SecretKey
 from .store import Lock
 
@@ -207,7 +208,12 @@ def _locked(folder: Path) -> Generator[Path]:
     if not lock.take():
         raise lock.held()
     try:
-        with tempfile.TemporaryDirectory(prefix=".build-", dir=folder) as work:
+        for left in folder.glob(f"{PART}*"):  # of a build that was killed
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+        with tempfile.TemporaryDirectory(prefix=PART, dir=folder) as work:
             yield Path(work)
     finally:
         lock.release()

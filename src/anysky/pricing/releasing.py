@@ -30,7 +30,10 @@ from .places import version_key
 from .schema import SCHEMA
 from .secret_keys import SecretKey
 
-__all__ = ["Release", "Signing", "next_version", "published", "release"]
+__all__ = ["PART", "Release", "Signing", "next_version", "published", "release"]
+
+PART = ".build-"
+"""How the names of files and folders begin that are not ready yet."""
 
 _MANIFEST = "manifest.json"
 _SIGNATURE = ".minisig"
@@ -196,7 +199,7 @@ def _sign(folder: Path, manifest: bytes, signing: Signing) -> None:
 
 def _replace(path: Path, content: bytes) -> None:
     """Write a file in one step."""
-    temporary = path.with_name(f".{secrets.token_hex(8)}")
+    temporary = path.with_name(f"{PART}{secrets.token_hex(8)}")
     try:
         with temporary.open("xb") as file:
             file.write(content)
