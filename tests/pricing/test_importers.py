@@ -286,6 +286,8 @@ def test_azure_sample() -> None:
     [
         {"armSkuName": "Dsv3_Type3"},
         {"armSkuName": ""},
+        {"armSkuName": None},
+        {"armRegionName": ""},
         {"meterName": "D2s v5 Spot"},
         {"skuName": "D2s v5 Low Priority"},
         {"productName": "Dsv5 Series CloudServices"},

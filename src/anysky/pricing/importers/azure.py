@@ -53,11 +53,15 @@ class _Item(msgspec.Struct, rename="camel"):
     service_name: str
     unit_of_measure: str
     type: str
-    arm_sku_name: str = ""
+    arm_sku_name: str | None = None
     effective_end_date: str | None = None
     is_primary_meter_region: bool = True
     reservation_term: str | None = None
-    savings_plan: list[_Plan] = msgspec.field(default_factory=list[_Plan])
+    savings_plan: list[_Plan] | None = None
+
+    @property
+    def size(self) -> str:
+        return self.arm_sku_name or ""
 
     @property
     def is_windows(self) -> bool:
@@ -78,7 +82,7 @@ def read(document: Document) -> Rows:
         if reason:
             rows.leave_out(reason)
             continue
-        rows.specs.setdefault(item.arm_sku_name, azure_spec(item.arm_sku_name))
+        rows.specs.setdefault(item.size, azure_spec(item.size))
         if item.type == "Reservation":
             _add_reservation(rows, item, document.as_of)
         else:
@@ -98,7 +102,7 @@ def _unfit(item: _Item, day: str) -> str:
         "may be interrupted": any(
             mark in name for mark in _INTERRUPTED for name in (item.sku_name, item.meter_name)
         ),
-        "no size": not _SIZE.fullmatch(item.arm_sku_name),
+        "no size in a region": not (_SIZE.fullmatch(item.size) and item.arm_region_name),
         "not by the hour": item.unit_of_measure != "1 Hour" or item.tier_minimum_units != 0,
         "not in force": not item.effective_start_date[:10] <= day <= end[:10],
         "listed elsewhere too": not item.is_primary_meter_region,
@@ -108,12 +112,12 @@ def _unfit(item: _Item, day: str) -> str:
 
 def _add_use(rows: Rows, item: _Item, day: str) -> None:
     source, currency = Source(_URL, day), item.currency_code
-    size, regions = item.arm_sku_name, [item.arm_region_name]
+    size, regions = item.size, [item.arm_region_name]
     os = "windows" if item.is_windows else "linux"
     rows.price(size, regions, item.retail_price, source, currency=currency, os=os)
     if item.is_windows:
         return  # whether a plan covers the licence is not said
-    for plan in item.savings_plan:
+    for plan in item.savings_plan or ():
         if term := _SAVINGS.get(plan.term):
             rows.price(size, regions, plan.retail_price, source, currency=currency, term=term)
 
@@ -126,7 +130,7 @@ def _add_reservation(rows: Rows, item: _Item, day: str) -> None:
         return
     hourly = item.retail_price / (_HOURS_OF_A_YEAR * years)
     rows.price(
-        item.arm_sku_name,
+        item.size,
         [item.arm_region_name],
         hourly.quantize(_NANO, ROUND_HALF_EVEN),
         Source(_URL, day, "derived"),

@@ -121,7 +121,7 @@ class _Category(msgspec.Struct, rename="camel"):
 class _Sku(msgspec.Struct, rename="camel"):
     description: str
     category: _Category
-    service_regions: list[str]
+    service_regions: list[str] = msgspec.field(default_factory=list[str])
     pricing_info: list[_Info] = msgspec.field(default_factory=list[_Info])
 
     def price(self, unit: str) -> Decimal | None:

@@ -63,8 +63,10 @@ class _Localization(msgspec.Struct, rename="camel"):
 
 class _Item(msgspec.Struct, rename="camel"):
     display_name: str
-    metric_name: str
-    currency_code_localizations: list[_Localization]
+    metric_name: str | None = None
+    currency_code_localizations: list[_Localization] = msgspec.field(
+        default_factory=list[_Localization]
+    )
 
     def price(self) -> Decimal | None:
         """Return the price on demand, beyond what is free; None if it has several."""

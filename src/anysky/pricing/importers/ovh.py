@@ -50,18 +50,18 @@ class _Memory(msgspec.Struct):
 
 
 class _Technical(msgspec.Struct):
-    cpu: _CPU = msgspec.field(default_factory=_CPU)
-    memory: _Memory = msgspec.field(default_factory=_Memory)
+    cpu: _CPU | None = None
+    memory: _Memory | None = None
 
 
 class _Commercial(msgspec.Struct):
-    brick: str = ""
+    brick: str | None = None
 
 
 class _Blobs(msgspec.Struct):
     technical: _Technical | None = None
     commercial: _Commercial | None = None
-    tags: list[str] = msgspec.field(default_factory=list[str])
+    tags: list[str] | None = None
 
 
 class _Addon(msgspec.Struct, rename="camel"):
@@ -91,7 +91,7 @@ def read(document: Document) -> Rows:
         if addon.product != _INSTANCE or plan is None:
             rows.leave_out("another service or kind of price")
             continue
-        if "active" not in blobs.tags:
+        if "active" not in (blobs.tags or ()):
             rows.leave_out("not sold")
             continue
         os = "windows" if plan["windows"] else "linux"
@@ -114,10 +114,10 @@ def _is_hourly(pricing: _Pricing) -> bool:
 
 def _spec(size: str, blobs: _Blobs) -> Spec:
     technical = blobs.technical or _Technical()
-    memory = technical.memory.size
+    memory = technical.memory.size if technical.memory else None
     is_gpu = blobs.commercial is not None and blobs.commercial.brick == "gpu"
     return Spec(
-        vcpu=technical.cpu.cores,
+        vcpu=technical.cpu.cores if technical.cpu else None,
         ram_mb=None if memory is None else int(memory * _GIB),
         gpus=None if is_gpu else 0,
         arch="x86_64",

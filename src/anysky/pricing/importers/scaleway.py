@@ -87,7 +87,7 @@ class _Product(msgspec.Struct):
     price: _Price
     unit_of_measure: _Unit
     status: str
-    properties: _Properties = msgspec.field(default_factory=_Properties)
+    properties: _Properties | None = None
 
 
 class _Page(msgspec.Struct):
@@ -134,7 +134,8 @@ def _add(rows: Rows, product: _Product, source: Source) -> None:
 
 
 def _spec(product: _Product) -> Spec:
-    hardware = product.properties.hardware or _Hardware()
+    properties = product.properties or _Properties()
+    hardware = properties.hardware or _Hardware()
     cpu, ram, gpu = hardware.cpu, hardware.ram, hardware.gpu
     return Spec(
         vcpu=cpu.virtual.count or None if cpu and cpu.virtual else None,

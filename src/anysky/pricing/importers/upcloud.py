@@ -34,7 +34,7 @@ _PARTS = {"server_core": ("cpu", 1), "server_memory": ("ram", _MIB)}  # and how 
 
 
 class _Entry(msgspec.Struct):
-    amount: int
+    amount: Decimal
     price: Decimal
 
 

@@ -38,9 +38,9 @@ class _Plan(msgspec.Struct):
     hourly_cost: Decimal | None = None
     location_cost: dict[str, _Cost] | list[object] = msgspec.field(default_factory=dict[str, _Cost])
     disk_count: int = 1
-    gpu_type: str = ""
-    gpu_vram_gb: int = 0
-    gpu_count: str | int = 0
+    gpu_type: str | None = None
+    gpu_vram_gb: int | None = None
+    gpu_count: str | int | None = None
     deploy_ondemand: bool = True
 
 
@@ -83,14 +83,14 @@ def read(document: Document) -> Rows:
 
 
 def _spec(plan: _Plan) -> Spec:
-    gpus = float(Fraction(plan.gpu_count))  # such as "1/4"
+    gpus = float(Fraction(plan.gpu_count or 0))  # such as "1/4"
     return Spec(
         vcpu=plan.vcpu_count,
         ram_mb=plan.ram,
         disk_gb=plan.disk * plan.disk_count,
         gpus=gpus,
-        gpu=plan.gpu_type.replace("_", " ") or None if gpus else None,
-        gpu_mem_mb=plan.gpu_vram_gb * _GIB or None if gpus else None,
+        gpu=(plan.gpu_type or "").replace("_", " ") or None if gpus else None,
+        gpu_mem_mb=(plan.gpu_vram_gb or 0) * _GIB or None if gpus else None,
         arch="x86_64",
         burstable=plan.type in _SHARED,
     )
