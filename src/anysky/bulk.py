@@ -36,7 +36,7 @@ from .undoing import start_undoing, undo_steps
 
 __all__ = ["each", "numbered", "returning"]
 
-Item = TypeVar("Item")
+_Item = TypeVar("_Item")
 T = TypeVar("T")
 
 # Where one of these came, the others would fail in the same way.
@@ -77,8 +77,8 @@ class _Group(Scope):
 async def each(
     operation: str,
     runtime: Runtime,
-    items: Sequence[Item],
-    attempt: Callable[[Item], Coroutine[Any, Any, T]],
+    items: Sequence[_Item],
+    attempt: Callable[[_Item], Coroutine[Any, Any, T]],
     *,
     limit: int,
     choice: OnPartialFailure = "keep",
@@ -120,11 +120,11 @@ async def each(
     return outcomes
 
 
-class _Attempts(Generic[Item, T]):
+class _Attempts(Generic[_Item, T]):
     """What became of each item so far."""
 
     def __init__(
-        self, items: Sequence[Item], attempt: Callable[[Item], Coroutine[Any, Any, T]]
+        self, items: Sequence[_Item], attempt: Callable[[_Item], Coroutine[Any, Any, T]]
     ) -> None:
         self._items = items
         self._attempt = attempt

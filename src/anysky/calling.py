@@ -32,7 +32,7 @@ from .transport.signing import SigningLayer
 from .transport.tracing import Hooks, TracingLayer, span
 
 __all__ = [
-    "Call",
+    "RunningCall",
     "bind",
     "check_options",
     "connect_backend",
@@ -49,7 +49,7 @@ _PORTS = {"http": 80, "https": 443}
 _LOCAL: dict[str, Any] = {"proxy": "", "connect_timeout": 1.0, "read_timeout": 5.0}
 
 
-class Call:
+class RunningCall:
     """Context of one call of an operation.
 
     It sets the deadline, opens a span, and sees to it that what comes out is a `CloudError` that
@@ -105,7 +105,7 @@ class Call:
         error.redact(self._backend.secrets())
 
 
-async def within(call: Call, job: Coroutine[Any, Any, T]) -> T:
+async def within(call: AbstractContextManager[Any], job: Coroutine[Any, Any, T]) -> T:
     """Run a job in the context of a call."""
     with call:
         return await job

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from anysky.backend.compute import ComputeBackend
 from anysky.bulk import numbered
-from anysky.calling import Call, bind
+from anysky.calling import RunningCall, bind
 from anysky.catalogue_cache import CatalogueCache
 from anysky.errors import InvalidRequestError
 from anysky.ledger import OnPartialFailure
@@ -1162,7 +1162,7 @@ class NodeDriver(Driver[ComputeBackend]):
         return True
 
     def _price_region(self, location: model.NodeLocation | None) -> str:
-        with Call(self, self._backend, "estimate_node", self._deadline):
+        with RunningCall(self, self._backend, "estimate_node", self._deadline):
             return run(self._backend._price_region(location))  # pyright: ignore[reportPrivateUsage]
 
     def _check_price(

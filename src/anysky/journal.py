@@ -51,7 +51,7 @@ _log = logging.getLogger("anysky.journal")
 
 
 class JournalFile:
-    """A journal on disk; `anysky.Journal` and `anysky.aio.Journal` add the recovery.
+    """A journal on disk; ``anysky.Journal`` and ``anysky.aio.Journal`` add the recovery.
 
     It may be used by several threads, and the file by several processes.
 

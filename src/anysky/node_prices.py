@@ -8,12 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .errors import InvalidRequestError, PriceLimitError
+from .model import compute as model
 from .model.base import lazy
 
 if TYPE_CHECKING:
     from anysky.pricing import Estimate, Price
-
-    from .model.compute import NodeSize
 
 __all__ = ["check_monthly", "estimate_node", "known_price", "lazy_price"]
 
@@ -44,7 +43,7 @@ def _look_up(provider: str, size: str, region: str) -> Decimal | None:
     return None if found is None else found.amount
 
 
-def known_price(provider: str, currency: str, size: NodeSize, region: str) -> Price | None:
+def known_price(provider: str, currency: str, size: model.NodeSize, region: str) -> Price | None:
     """Return the price that a provider itself tells with a size, or None.
 
     Args:
@@ -80,7 +79,7 @@ def known_price(provider: str, currency: str, size: NodeSize, region: str) -> Pr
 
 def estimate_node(
     backend: Any,
-    size: NodeSize,
+    size: model.NodeSize,
     region: str,
     *,
     count: int,

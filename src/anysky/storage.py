@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any, ClassVar
 
 from anysky.backend.storage import StorageBackend
-from anysky.calling import Call, bind
+from anysky.calling import RunningCall, bind
 from anysky.files import CheckedBody, check_chunk_size, download_object, file_body, stream_body
 from anysky.ledger import OnPartialFailure
 from anysky.model import storage as model
@@ -344,7 +344,7 @@ class StorageDriver(Driver[StorageBackend]):
             ObjectHashMismatchError: The provider has other bytes.
         """
         given = self._options("upload_object", options)
-        with Call(self, self._backend, "upload_object", None):
+        with RunningCall(self, self._backend, "upload_object", None):
             source = file_body(file_path)
             spec = object_spec(object_name, extra, headers, os.fspath(file_path), given)
         return self._upload(source, container, spec, verify_hash)
@@ -375,7 +375,7 @@ class StorageDriver(Driver[StorageBackend]):
             ObjectHashMismatchError: The provider has other bytes.
         """
         given = self._options("upload_object", options)
-        with Call(self, self._backend, "upload_object", None):
+        with RunningCall(self, self._backend, "upload_object", None):
             source = stream_body(iterator, Iterable)
             spec = object_spec(object_name, extra, headers, object_name, given)
         return self._upload(source, container, spec, True)
@@ -541,7 +541,7 @@ class StorageDriver(Driver[StorageBackend]):
     def _pieces(
         self, obj: model.Object, start: int | None, end: int | None, size: int | None
     ) -> Iterator[bytes]:
-        with Call(self, self._backend, "open_object", None):
+        with RunningCall(self, self._backend, "open_object", None):
             wanted = check_chunk_size(size)
         stream = self._transfer(self._backend.open_object(obj, start, end))
         try:

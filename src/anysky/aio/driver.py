@@ -14,7 +14,7 @@ from anysky.account import Account
 from anysky.backend.base import Backend, Option
 from anysky.bulk import each, returning
 from anysky.calling import (
-    Call,
+    RunningCall,
     check_options,
     connect_backend,
     endpoint_of,
@@ -46,7 +46,7 @@ __all__ = ["Driver"]
 
 B = TypeVar("B", bound=Backend)
 C = TypeVar("C", bound=Backend)
-Item = TypeVar("Item")
+_Item = TypeVar("_Item")
 T = TypeVar("T")
 M = TypeVar("M")
 P = ParamSpec("P")
@@ -85,7 +85,7 @@ class Driver(Generic[B]):
         on_partial_failure: What becomes of what a call has made that then fails: ``"keep"`` it,
             which its `PartialFailureError` tells, or ``"rollback"``: remove it at once.
         journal: Where what calls make is written down, so that it is known after a crash: an
-            `anysky.Journal`, the path of one, or True for the user's own; see "Journal".
+            ``anysky.Journal``, the path of one, or True for the user's own; see "Journal".
         settings: The account's other settings by name.
 
     Raises:
@@ -266,7 +266,7 @@ class Driver(Generic[B]):
 
     async def _call(self, operation: Coroutine[Any, Any, T]) -> T:
         """Run one operation of the backend within the driver's deadline."""
-        with Call(self, self._backend, _name(operation), self._deadline):
+        with RunningCall(self, self._backend, _name(operation), self._deadline):
             return await arun(operation)
 
     async def _make(
@@ -304,34 +304,34 @@ class Driver(Generic[B]):
         ledger = Ledger(
             self._backend, name, terms, own=True, what=what, undo_args=undo_args, named=named
         )
-        call = Call(self, self._backend, name, self._deadline if timed else None)
+        call = RunningCall(self, self._backend, name, self._deadline if timed else None)
         return within(call, ledger.run(operation))
 
     def _doing(self, operation: Coroutine[Any, Any, Any], item: T) -> Coroutine[Any, Any, T]:
         """Run an operation on an item, and return the item."""
-        call = Call(self, self._backend, _name(operation), self._deadline)
+        call = RunningCall(self, self._backend, _name(operation), self._deadline)
         return within(call, returning(operation, item))
 
     async def _each(
         self,
         operation: str,
-        items: Sequence[Item],
-        attempt: Callable[[Item], Coroutine[Any, Any, T]],
+        items: Sequence[_Item],
+        attempt: Callable[[_Item], Coroutine[Any, Any, T]],
         limit: int,
         choice: OnPartialFailure | None = None,
     ) -> Outcomes[T]:
         """Run an operation for each of many items; see `anysky.bulk.each`."""
         chosen = self._terms.choice if choice is None else check_choice(choice)
         job = each(operation, self._runtime, items, attempt, limit=limit, choice=chosen)
-        with Call(self, self._backend, operation, None):
+        with RunningCall(self, self._backend, operation, None):
             return await arun(job)
 
-    def _guard(self, operation: str) -> Call:
-        return Call(self, self._backend, operation, None)
+    def _guard(self, operation: str) -> RunningCall:
+        return RunningCall(self, self._backend, operation, None)
 
     async def _transfer(self, operation: Coroutine[Any, Any, T]) -> T:
         """Run an operation that moves content: as long as it takes, or as `deadline` says."""
-        with Call(self, self._backend, _name(operation), None):
+        with RunningCall(self, self._backend, _name(operation), None):
             return await arun(operation)
 
     async def _walk(
@@ -342,7 +342,7 @@ class Driver(Generic[B]):
         cursor: str | None = None
         while True:
             job = fetch(cursor)
-            with Call(self, self._backend, _name(job), self._deadline):
+            with RunningCall(self, self._backend, _name(job), self._deadline):
                 page = await arun(job)
                 guard.check(page)
             for item in page.items:
@@ -362,7 +362,7 @@ class Driver(Generic[B]):
         keeps_all = is_empty(filter)
         items: list[T] = []
         job = fetch(None)
-        with Call(self, self._backend, _name(job), self._deadline):
+        with RunningCall(self, self._backend, _name(job), self._deadline):
             while True:
                 page = await arun(job)
                 guard.check(page)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from anysky.journal import JournalFile
+from anysky.outcomes import Rollback
+from anysky.recovering import Recovery, Resumption
 from anysky.run import arun
 
-if TYPE_CHECKING:
-    from anysky.outcomes import Rollback
-    from anysky.recovering import Recovery, Resumption
-
-    from .driver import Driver
+from .driver import Driver
 
 __all__ = ["Journal"]
 
@@ -89,8 +87,6 @@ class Journal(JournalFile):
                 await driver.close()
 
     def _recovery(self, id: str, force: bool) -> Recovery:
-        from anysky.recovering import Recovery
-
         return Recovery(self, id, force=force)
 
     def _chosen(

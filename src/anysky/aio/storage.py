@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any, ClassVar
 
 from anysky.backend.storage import StorageBackend
-from anysky.calling import Call, bind
+from anysky.calling import RunningCall, bind
 from anysky.files import CheckedBody, check_chunk_size, download_object, file_body, stream_body
 from anysky.ledger import OnPartialFailure
 from anysky.model import storage as model
@@ -353,7 +353,7 @@ class StorageDriver(Driver[StorageBackend]):
             ObjectHashMismatchError: The provider has other bytes.
         """
         given = self._options("upload_object", options)
-        with Call(self, self._backend, "upload_object", None):
+        with RunningCall(self, self._backend, "upload_object", None):
             source = file_body(file_path)
             spec = object_spec(object_name, extra, headers, os.fspath(file_path), given)
         return await self._upload(source, container, spec, verify_hash)
@@ -384,7 +384,7 @@ class StorageDriver(Driver[StorageBackend]):
             ObjectHashMismatchError: The provider has other bytes.
         """
         given = self._options("upload_object", options)
-        with Call(self, self._backend, "upload_object", None):
+        with RunningCall(self, self._backend, "upload_object", None):
             source = stream_body(iterator, AsyncIterable)
             spec = object_spec(object_name, extra, headers, object_name, given)
         return await self._upload(source, container, spec, True)
@@ -556,7 +556,7 @@ class StorageDriver(Driver[StorageBackend]):
     async def _pieces(
         self, obj: model.Object, start: int | None, end: int | None, size: int | None
     ) -> AsyncIterator[bytes]:
-        with Call(self, self._backend, "open_object", None):
+        with RunningCall(self, self._backend, "open_object", None):
             wanted = check_chunk_size(size)
         stream = await self._transfer(self._backend.open_object(obj, start, end))
         try:

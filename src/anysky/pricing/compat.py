@@ -211,7 +211,7 @@ def download_pricing_file(
 
     Raises:
         ValueError: The folder of `file_path` does not exist, or it is a folder itself.
-        PricingError: What came cannot be used or kept; see `anysky.pricing.update`.
+        PricingError: What came cannot be used or kept; see ``anysky.pricing.update``.
     """
     if file_path is None:
         if file_url is None:
