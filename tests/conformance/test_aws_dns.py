@@ -45,7 +45,7 @@ FILL = {"list_zones": make_zones, "list_records": make_records}
 PAGES = {"list_zones": 100, "list_records": 303}
 
 
-@pytest.mark.parametrize("case", cases("dns", "route53", pages=PAGES), ids=str)
+@pytest.mark.parametrize("case", cases("dns", "route53", pages=PAGES, failures=False), ids=str)
 def test_dns(case, moto, moto_server):
     case.run(
         DNSSetup(

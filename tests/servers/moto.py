@@ -22,6 +22,7 @@ from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
 _START_SECONDS = 60
+_WITH_TOKENS = Path(__file__).with_name("moto_tokens.py")
 _ANY_KEY = "AKIAIOSFODNN7EXAMPLE"
 _ADMIN_POLICY = {
     "Version": "2012-10-17",
@@ -36,6 +37,7 @@ class Moto:
         auth: check signatures (SigV4) and IAM policies; only `access_key` and `secret_key`, which
             belong to an administrator, are then accepted.
         load_amis: know the public images that moto brings along.
+        tokens: do nothing twice that bears the same idempotency token, as AWS does.
         environment: further settings of moto, e.g. `{"MOTO_S3_DEFAULT_MAX_KEYS": "3"}`.
     """
 
@@ -44,9 +46,11 @@ class Moto:
         *,
         auth: bool = False,
         load_amis: bool = True,
+        tokens: bool = False,
         environment: dict[str, str] | None = None,
     ) -> None:
         self.auth = auth
+        self._program = ["-P", str(_WITH_TOKENS)] if tokens else ["-m", "moto.server"]
         self.access_key = _ANY_KEY
         self.secret_key = "any-secret"
         self.port = 0
@@ -67,7 +71,8 @@ class Moto:
         handle, name = tempfile.mkstemp(prefix="moto-", suffix=".log")
         self.log = Path(name)
         self.port = _free_port()
-        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
+        place = ["-H", "127.0.0.1", "-p", str(self.port)]
+        command = [sys.executable, *self._program, *place]
         with os.fdopen(handle, "wb") as log:
             self._process = subprocess.Popen(
                 command,

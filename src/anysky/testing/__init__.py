@@ -13,7 +13,7 @@ given by its endpoint: an imitation, or the provider itself. Both APIs must send
 and no secret may show in what is returned, raised or logged. pytest is not needed.
 """
 
-from .case import Case, cases
+from .case import Case, cases, failure_cases
 from .setup import ComputeSetup, DNSSetup, LoadBalancerSetup, Setup, StorageSetup
 from .trial import Trial
 
@@ -26,4 +26,5 @@ __all__ = [
     "StorageSetup",
     "Trial",
     "cases",
+    "failure_cases",
 ]

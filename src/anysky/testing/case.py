@@ -17,7 +17,7 @@ from anysky.transport.base import Body, Request
 from .setup import Setup
 from .trial import API, Trial, check, equal, forms_of
 
-__all__ = ["Case", "case", "cases", "scripts_of"]
+__all__ = ["Case", "case", "cases", "failure_cases", "scripts_of"]
 
 Script = Callable[[Trial], Coroutine[Any, Any, None]]
 
@@ -97,6 +97,7 @@ def cases(
     *,
     pages: Mapping[str, int] | None = None,
     links: Iterable[str] = (),
+    failures: bool = True,
 ) -> list[Case]:
     """Return the cases that a provider must pass: those whose operations it all supports.
 
@@ -106,15 +107,37 @@ def cases(
         pages: Lists to try at the borders of their pages, with how many items a page holds; see
             `Setup.fill`.
         links: Lists to try with a page that links to another host; see `Setup.link`.
+        failures: Whether `failure_cases` are among them.
     """
-    driver_class: Any = importlib.import_module(f"anysky.{kind}").get_driver(provider)
+    driver_class = _driver_class(kind, provider)
     found = [
         Case(kind, provider, name, script)
         for name, script in scripts_of(kind)
         if all(driver_class.supports(operation) for operation in script.__dict__["needs"])
     ]
     lists = _list_cases(kind, provider, pages or {}, links)
-    return [*found, *lists, *_failure_cases(kind, provider, driver_class)]
+    return [*found, *lists, *(failure_cases(kind, provider) if failures else ())]
+
+
+def failure_cases(kind: str, provider: str) -> list[Case]:
+    """Return the cases in which requests fail, are interrupted, and what was made is taken back.
+
+    They need no `Setup.reset`, each leaves the server as it was.
+
+    Args:
+        kind: As for `cases`.
+        provider: Name of the provider.
+    """
+    from .failures import failures_of
+    from .making import makings_of
+
+    supports = _driver_class(kind, provider).supports
+    return [
+        Case(kind, provider, name, script)
+        for making in makings_of(kind)
+        if all(supports(operation) for operation in making.needs)
+        for name, script in failures_of(making)
+    ]
 
 
 def scripts_of(kind: str) -> Iterator[tuple[str, Script]]:
@@ -138,14 +161,8 @@ def _list_cases(
         yield Case(kind, provider, f"foreign_link_in_{operation}", script)
 
 
-def _failure_cases(kind: str, provider: str, driver_class: Any) -> Iterator[Case]:
-    from .failures import failures_of
-    from .making import makings_of
-
-    for making in makings_of(kind):
-        if all(driver_class.supports(operation) for operation in making.needs):
-            for name, script in failures_of(making):
-                yield Case(kind, provider, name, script)
+def _driver_class(kind: str, provider: str) -> Any:
+    return importlib.import_module(f"anysky.{kind}").get_driver(provider)
 
 
 class _Log(logging.Handler):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Hashable
+from collections.abc import AsyncIterator, Collection, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,27 +10,27 @@ from anysky.model.compute import NodeState, StorageVolumeState
 
 from .trial import finished
 
-__all__ = ["Inventory", "key_of", "take_inventory"]
+__all__ = ["Inventory", "key_of", "lists_of", "take_inventory"]
 
 Key = tuple[Hashable, ...]
 
 _MODELS = "anysky.model."
 _GONE = frozenset({NodeState.TERMINATED, NodeState.STOPPING})
 _IN_USE = frozenset({StorageVolumeState.INUSE, StorageVolumeState.ATTACHING})
-_LISTS = {
-    "compute": (
-        "list_nodes",
-        "list_volumes",
-        "list_snapshots",
-        "list_key_pairs",
-        "list_networks",
-        "list_subnets",
-        "list_security_groups",
-        "list_floating_ips",
-    ),
-    "storage": ("list_containers",),
-    "dns": ("list_zones",),
-    "loadbalancer": ("list_balancers",),
+_LISTS: Mapping[str, Mapping[str, str]] = {
+    "compute": {
+        "Node": "list_nodes",
+        "StorageVolume": "list_volumes",
+        "VolumeSnapshot": "list_snapshots",
+        "KeyPair": "list_key_pairs",
+        "Network": "list_networks",
+        "Subnet": "list_subnets",
+        "SecurityGroup": "list_security_groups",
+        "FloatingIP": "list_floating_ips",
+    },
+    "storage": {"Container": "list_containers"},
+    "dns": {"Zone": "list_zones"},
+    "loadbalancer": {"LoadBalancer": "list_balancers"},
 }
 _PARTS = {
     "Container": "list_container_objects",
@@ -82,6 +82,11 @@ class Inventory:
         left = [thing for key, thing in self.things.items() if key not in keys]
         return [*left, *(other for other in self.others if other not in ids)]
 
+    def difference(self, start: Inventory) -> set[str]:
+        """Return the kinds of which something is not as it was at the start."""
+        new, old = set(self.facts.items()), set(start.facts.items())
+        return {str(key[0]) for key, _ in new ^ old}
+
     def kinds(self) -> list[str]:
         """Return the kind of each thing."""
         return sorted([str(key[0]) for key in self.things] + [_OTHER] * len(self.others))
@@ -101,25 +106,32 @@ def key_of(thing: Any) -> Key:
 
 
 async def take_inventory(
-    driver: Any, more: Collection[str] = (), others: Collection[Hashable] = ()
+    driver: Any, lists: Collection[str], others: Collection[Hashable] = ()
 ) -> Inventory:
-    """List all that an account holds of a service.
+    """List what an account holds of a service.
 
     Args:
         driver: A driver of the service, of either API.
-        more: Further lists to ask for.
+        lists: Names of the lists to ask for.
         others: What else the server holds.
     """
-    things = {key_of(thing): thing async for thing in _listed(driver, more)}
+    things = {key_of(thing): thing async for thing in _listed(driver, lists)}
     facts = {key: _facts(thing) for key, thing in things.items()}
     return Inventory(things, facts, frozenset(others))
 
 
-async def _listed(driver: Any, more: Collection[str]) -> AsyncIterator[Any]:
-    kind = driver._backend_class.kind
-    for name in (*_LISTS[kind], *more):
-        if not driver.supports(name):
-            continue
+def lists_of(driver: Any, kinds: Collection[str] | None = None) -> list[str]:
+    """Return the names of a driver's lists, or of those in which things of some kinds are."""
+    lists = _LISTS[driver._backend_class.kind]
+    return [
+        name
+        for kind, name in lists.items()
+        if driver.supports(name) and (kinds is None or kind in kinds or kind in _PARTS)
+    ]
+
+
+async def _listed(driver: Any, lists: Collection[str]) -> AsyncIterator[Any]:
+    for name in lists:
         for thing in await finished(getattr(driver, name)()):
             if getattr(thing, "state", None) in _GONE:
                 continue

@@ -102,7 +102,7 @@ async def _node(trial: Trial) -> Order:
 
 @_making("compute", *_NODES, *_KEYS, *_GROUPS)
 async def _node_with_key_and_group(trial: Trial) -> Order:
-    key = trial.driver.import_key_pair_from_string(trial.name("key"), _public_key())
+    key = trial.driver.import_key_pair_from_string(trial.name("key"), _public_key(bytes(32)))
     group = trial.driver.create_security_group(trial.name("group"), rules=[_SSH])
     more = {"key_pair": await trial.keep(key), "security_groups": [await trial.keep(group)]}
     return Order(_node_maker(trial, **more))
@@ -364,8 +364,8 @@ def _domain(trial: Trial) -> str:
     return f"{trial.name('zone')}.{trial.setup.domain}"
 
 
-def _public_key() -> str:
-    """Return a public key in OpenSSH's format that nobody has."""
-    kind, value = b"ssh-ed25519", secrets.token_bytes(32)
-    blob = b"".join(len(part).to_bytes(4, "big") + part for part in (kind, value))
+def _public_key(value: bytes = b"") -> str:
+    """Return a public key in OpenSSH's format: of 32 bytes, or one that nobody has."""
+    parts = (b"ssh-ed25519", value or secrets.token_bytes(32))
+    blob = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
     return f"ssh-ed25519 {base64.b64encode(blob).decode()}"

@@ -15,7 +15,7 @@ from anysky.outcomes import InDoubt, Rollback
 from anysky.transactions import transaction
 from anysky.transport.retry import RetryPolicy
 
-from .inventory import Inventory, key_of, take_inventory
+from .inventory import Inventory, key_of, lists_of, take_inventory
 from .making import Making, Order
 from .striking import Fault, StruckWire, strike
 from .trial import Trial, check, equal, finished, removal
@@ -44,18 +44,27 @@ class Stage:
         if trial.setup.list_lag is not None:
             _set_list_lag(self.driver._backend, trial.setup.list_lag)
         self._order = order
+        self._lists: list[str] = [*lists_of(self.driver), *order.lists]
+        self._everything = self.start = Inventory({}, {}, frozenset())
         self._returned = ""
         self._made: Counter[str] = Counter()
 
     async def __aenter__(self) -> Self:
-        """Make it once without a failure, to see what it takes and what it makes."""
-        self.start = await self.inventory()
+        """Make it once without a failure, to see what it takes and what it makes.
+
+        The lists in which that shows are asked for after each failure, all of them at the end.
+        """
+        self.start = self._everything = await self.inventory()
         self.wire.arm()
         thing = await self.make()
         self.requests = len(self.wire.seen)
         self._returned = str(key_of(thing)[0])
-        self._made = Counter((await self.inventory()).beyond(self.start).kinds())
+        now = await self.inventory()
+        self._made = Counter(now.beyond(self.start).kinds())
         await self._remove(thing)
+        kinds = now.difference(self.start)
+        self._lists = [*lists_of(self.driver, kinds), *self._order.lists]
+        self.start = await self.inventory()
         return self
 
     async def __aexit__(
@@ -64,7 +73,13 @@ class Stage:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await finished(self.driver.close())
+        try:
+            if error is None:
+                self._lists = [*lists_of(self.driver), *self._order.lists]
+                self.start = self._everything
+                await self.check_restored("after all failures")
+        finally:
+            await finished(self.driver.close())
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Any]:
@@ -89,7 +104,7 @@ class Stage:
     async def inventory(self) -> Inventory:
         """Return what the account holds."""
         others = self.trial.setup.others
-        return await take_inventory(self.driver, self._order.lists, others() if others else ())
+        return await take_inventory(self.driver, self._lists, others() if others else ())
 
     async def fail(self, *strikes: tuple[int, Fault]) -> None:
         """Make it while requests are struck, and check what is there afterwards."""
@@ -120,10 +135,9 @@ class Stage:
             await self.check_restored(f"after {error!r}, which names nothing")
             return
         self._check_message(error)
-        named = [*created, *await self._found(doubts)]
         await self._until(
-            lambda now: self._is_told(now, named, len(doubts)),
-            f"what {error!r} names ({named!r}, in doubt {doubts!r})",
+            lambda now: self._is_told(now, created, len(doubts)),
+            f"what {error!r} names ({created!r}, in doubt {doubts!r})",
         )
         if isinstance(error, PartialFailureError):
             await self._roll_back(error)
@@ -186,14 +200,6 @@ class Stage:
 
     def _look_at(self, error: CloudError) -> None:
         self.trial.shown += [str(error), repr(error), repr(vars(error))]
-
-    async def _found(self, doubts: list[InDoubt]) -> list[Any]:
-        """Look for what is in doubt by its mark."""
-        found: list[Any] = []
-        for doubt in doubts:
-            things = await self.driver._backend._find_created(doubt.operation, doubt.mark, None)
-            found += things or []
-        return found
 
     async def _remove(self, thing: Any) -> None:
         await finished(self._removal(thing))
