@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from anysky.journal import JournalFile
-from anysky.ledger import Ledger, LedgerLayer, Terms
+from anysky.ledger import Ledger, LedgerLayer
 from anysky.model.compute import StorageVolume
 from anysky.run import run
 from anysky.runtime.asyncio import AsyncioRuntime
 from anysky.runtime.blocking import BlockingRuntime
+from anysky.steps import Terms
 from anysky.transport.base import Request, Response
 
 STEPS = 20

@@ -15,6 +15,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "paging",
         "matching",
         "waiting",
+        "steps",
         "ledger",
         "undoing",
         "wire",

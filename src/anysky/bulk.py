@@ -18,20 +18,10 @@ from .errors import (
     RateLimitedError,
     UnsupportedOperationError,
 )
-from .ledger import (
-    OnPartialFailure,
-    Recorder,
-    Scope,
-    Step,
-    StepState,
-    current_scope,
-    enter_scope,
-    identity,
-    leave_scope,
-    things_of,
-)
+from .ledger import Scope, current_scope, enter_scope, leave_scope
 from .outcomes import Failure, Outcomes, Rollback
 from .runtime.base import Runtime
+from .steps import OnPartialFailure, Recorder, Step, StepState, identity, things_of
 from .undoing import start_undoing, undo_steps
 
 __all__ = ["each", "numbered", "returning"]

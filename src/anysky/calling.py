@@ -19,10 +19,11 @@ from .errors import (
     MalformedResponseError,
     UnsupportedOperationError,
 )
-from .ledger import MARK_TAG, LedgerLayer
+from .ledger import LedgerLayer
 from .model.base import field_slots
 from .registry import Provider
 from .runtime.base import Runtime
+from .steps import MARK_TAG
 from .transport.base import Layer, Limits, Transport
 from .transport.pacing import PacingLayer
 from .transport.retry import RetryLayer, RetryPolicy

@@ -20,7 +20,6 @@ from anysky.bulk import numbered
 from anysky.calling import RunningCall, bind
 from anysky.catalogue_cache import CatalogueCache
 from anysky.errors import InvalidRequestError
-from anysky.ledger import OnPartialFailure
 from anysky.matching import make_filter, matches
 from anysky.model import compute as model
 from anysky.model.compute import (
@@ -40,6 +39,7 @@ from anysky.outcomes import Outcomes
 from anysky.paging import Page
 from anysky.registry import driver_class, register
 from anysky.run import run
+from anysky.steps import OnPartialFailure
 
 from .driver import Driver
 

@@ -25,7 +25,7 @@ from anysky.calling import (
 )
 from anysky.errors import InvalidAccountError
 from anysky.journaling import find_journal, origin_of
-from anysky.ledger import Ledger, OnPartialFailure, Terms, check_choice
+from anysky.ledger import Ledger
 from anysky.matching import EVERYTHING, is_empty, matches
 from anysky.model.compute import Filter
 from anysky.outcomes import Outcomes
@@ -34,6 +34,7 @@ from anysky.registry import Provider
 from anysky.run import run
 from anysky.runtime.blocking import BlockingRuntime
 from anysky.secret import Secret, hide
+from anysky.steps import OnPartialFailure, Terms, check_choice
 from anysky.transport.base import Limits
 from anysky.transport.blocking import BlockingTransport
 from anysky.transport.retry import RetryPolicy

@@ -38,7 +38,8 @@ from .journal_rows import (
 )
 from .journal_store import Store
 from .journaling import own_path
-from .ledger import Ledger, Scope, Step, StepState
+from .ledger import Ledger, Scope
+from .steps import Step, StepState
 
 __all__ = ["Entry", "JournalFile", "OnError", "RecordedStep", "check_idle"]
 
@@ -143,14 +144,14 @@ class JournalFile:
         self._store.write(lambda db: db.execute("DELETE FROM entry WHERE id = ?", (id,)), full=True)
 
     def begin_scope(self, scope: Scope) -> None:  # noqa: ARG002 - its first step writes it down
-        """Refuse a transaction early if the file cannot be used; see `anysky.ledger.Recorder`."""
+        """Refuse a transaction early if the file cannot be used; see `anysky.steps.Recorder`."""
         try:
             self._store.open()
         except JournalError as error:
             self._fail(error)
 
     def intend(self, ledger: Ledger, step: Step) -> None:
-        """Write down a step before it is tried; see `anysky.ledger.Recorder`."""
+        """Write down a step before it is tried; see `anysky.steps.Recorder`."""
         with self._store.lock:
             self._last = seq = max(self._last + 1, time.time_ns())
         scopes = _scopes(ledger.scope, self._over)
@@ -170,7 +171,7 @@ class JournalFile:
             self._fail(error)
 
     def settle(self, step: Step) -> None:
-        """Write down what became of a step; see `anysky.ledger.Recorder`."""
+        """Write down what became of a step; see `anysky.steps.Recorder`."""
         try:
             row = step_row(step, step.state)
             is_left = step.state in _OPEN and step.undo_error is None
@@ -187,7 +188,7 @@ class JournalFile:
             self._fail(error)
 
     def end(self, ledger: Ledger, error: BaseException | None) -> None:
-        """Write down that an operation is over; see `anysky.ledger.Recorder`."""
+        """Write down that an operation is over; see `anysky.steps.Recorder`."""
         message = "" if error is None else _message(error, ledger.backend)
         left = any(one.undo_error is not None and one.state in _OPEN for one in ledger.steps)
         state = "failed" if left else "kept"
@@ -205,7 +206,7 @@ class JournalFile:
             self._write(writing, full=matters and ledger.scope is None, owe=True)
 
     def end_scope(self, scope: Scope, error: BaseException | None) -> None:
-        """Write down that a transaction is over; see `anysky.ledger.Recorder`."""
+        """Write down that a transaction is over; see `anysky.steps.Recorder`."""
         self._over.add(scope)
         message = "" if error is None else _message(error, None)
         is_inner = scope.parent is not None

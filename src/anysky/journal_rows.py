@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from .errors import JournalError, MalformedResponseError
-from .ledger import Step, StepState
 from .model.codec import decode, encode
 from .processes import Process, this_process
+from .steps import Step, StepState
 
 __all__ = [
     "OPEN",

@@ -20,18 +20,15 @@ so that what was made can be found again if the answer is lost.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar, Token
-from dataclasses import dataclass
-from enum import Enum, IntEnum
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self, TypeVar, cast
+from typing import Any, Self, TypeVar
 
 from . import deadlines, interruption
 from .errors import (
     CloudError,
-    InvalidRequestError,
     JournalError,
     MalformedResponseError,
     OutcomeUnknownError,
@@ -39,273 +36,46 @@ from .errors import (
     UnsafeResponseError,
     UnsupportedOperationError,
 )
-from .outcomes import InDoubt, Rollback
+from .outcomes import Rollback
 from .runtime.base import Runtime
+from .steps import (
+    MARK_TAG,
+    Effect,
+    Recorder,
+    Sent,
+    Step,
+    StepState,
+    Terms,
+    things_of,
+)
 from .transport.base import Body, Layer, Request, Response, SendClass, Transport
 
 __all__ = [
-    "MARK_TAG",
     "OTHER_API",
-    "Effect",
     "Ledger",
     "LedgerLayer",
-    "OnPartialFailure",
-    "PlannedUndo",
-    "Recorder",
     "Scope",
-    "Step",
-    "StepState",
-    "Terms",
-    "Undoable",
-    "check_choice",
     "current_ledger",
     "current_scope",
     "enter_scope",
     "fresh_mark",
-    "identity",
     "leave_scope",
     "mark",
     "mark_tag",
-    "things_of",
     "unnoted",
 ]
 
 T = TypeVar("T")
 
-OnPartialFailure = Literal["keep", "rollback"]
-
-MARK_TAG = "anysky-op"
 OTHER_API = (
     "drivers of the asyncio API need anysky.aio.transaction(), the others anysky.transaction()"
 )
-
-_MODELS = "anysky.model."
 
 _FIRST_REFUSAL, _FIRST_FAILURE, _UNAVAILABLE = 400, 500, 503
 _LOOKING = 20.0  # seconds for looking, beside the time that a list may lag behind
 _UNKNOWN = (OutcomeUnknownError, UnsafeResponseError, MalformedResponseError)
 # The others are what reading an answer that is not as promised raises.
 _LOOKED_FOR = (CloudError, LookupError, ValueError, RecursionError, ArithmeticError)
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """What takes back what an operation makes, and how that is found again.
-
-    Attributes:
-        undo: Operation that takes it back; it gets what was made, or arguments of its own.
-        named: Coroutine method that returns the things of a name, as a list, for things without
-            a mark; they are looked for only if there were none before.
-        replaces: Whether the operation replaces a thing of the same name: then it is a step only
-            if there was none before.
-        blind: Whether `undo` may be called without knowing that the step was done, as it does no
-            harm then.
-        is_told_once: Whether the answer holds what is told only once, such as a private key: what
-            is found again does not stand in for it, and the operation has failed.
-    """
-
-    undo: str
-    named: str = ""
-    replaces: bool = False
-    blind: bool = False
-    is_told_once: bool = False
-
-
-class StepState(Enum):
-    """What is known of a step."""
-
-    NEW = "new"
-    INTENDED = "intended"
-    DONE = "done"
-    IN_DOUBT = "in doubt"
-    NOT_MADE = "not made"
-    UNDONE = "undone"
-    KEPT = "kept"
-
-
-class _Sent(IntEnum):
-    """What became of the requests of a step."""
-
-    NO = 0  # or refused
-    UNKNOWN = 1
-    ACCEPTED = 2
-
-
-class Undoable(Protocol):
-    """A backend, as far as steps need it."""
-
-    @property
-    def runtime(self) -> Runtime:
-        """Clock, sleep, and whether it is blocking."""
-        ...
-
-    @property
-    def effects(self) -> Mapping[str, Effect]:
-        """What its operations make."""
-        ...
-
-    async def _find_created(
-        self, operation: str, mark: str, named: Sequence[Any] | None
-    ) -> list[Any] | None: ...
-
-
-class Recorder(Protocol):
-    """What writes steps down as they happen: the journal."""
-
-    def intend(self, ledger: Ledger, step: Step) -> None:
-        """Write down that a step is about to be tried; it is on disk when this returns.
-
-        Raises:
-            JournalError: It could not be written: the step must not be tried.
-        """
-        ...
-
-    def settle(self, step: Step) -> None:
-        """Write down what became of a step.
-
-        Raises:
-            JournalError: It could not be written.
-        """
-        ...
-
-    def end(self, ledger: Ledger, error: BaseException | None) -> None:
-        """Write down that an operation is over."""
-        ...
-
-    def begin_scope(self, scope: Scope) -> None:
-        """Write down that a transaction begins."""
-        ...
-
-    def end_scope(self, scope: Scope, error: BaseException | None) -> None:
-        """Write down that a transaction is over."""
-        ...
-
-
-def _same(thing: T) -> T:
-    return thing
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a driver says about the ledgers of its calls.
-
-    Attributes:
-        bind: Binds a model to the driver.
-        guard: Surrounds an undoing call, so that its error names provider and operation.
-        choice: Whether what was made stays when the operation fails.
-        journal: Where steps are written down, or None.
-        origin: Tells how another process makes the driver again; no secrets.
-    """
-
-    bind: Callable[[Any], Any] = _same
-    guard: Callable[[str], AbstractContextManager[Any]] = nullcontext
-    choice: OnPartialFailure = "keep"
-    journal: Recorder | None = None
-    origin: Callable[[], Mapping[str, Any]] = dict[str, Any]
-
-
-@dataclass(slots=True, eq=False)
-class Step:
-    """One thing that an operation makes.
-
-    Attributes:
-        what: What it makes, for people.
-        operation: The operation that it is a part of, or is.
-        mark: Token or tag by which the thing can be found.
-        backend: Whose step it is.
-        terms: What its driver says.
-        undo: Method of the backend that takes it back, or empty.
-        undo_args: Its arguments; None for the thing that was made.
-        find: Method of the backend that looks for the thing by mark and `find_args`, or empty.
-        find_args: What the thing is known by besides its mark.
-        absent: Whether there was no such thing before.
-        state: What is known of it.
-        thing: What was made.
-        undo_error: Why it could not be taken back.
-        journal: Where it is written down, or None.
-        ledger_id: Id of its operation there.
-        lag: Seconds after which a list shows what it has made; None for the backend's figure.
-        is_gone: Whether there was nothing left of it when it was to be taken back.
-        is_recovered: Whether it comes from a journal: what took it back may have been killed.
-    """
-
-    what: str
-    operation: str
-    mark: str
-    backend: Any
-    terms: Terms
-    undo: str = ""
-    undo_args: tuple[Any, ...] | None = None
-    find: str = ""
-    find_args: tuple[Any, ...] = ()
-    absent: bool = False
-    state: StepState = StepState.NEW
-    thing: Any = None
-    undo_error: CloudError | None = None
-    journal: Recorder | None = None
-    ledger_id: str = ""
-    lag: float | None = None
-    is_gone: bool = False
-    is_recovered: bool = False
-    sent: _Sent = _Sent.NO
-
-    @property
-    def bound(self) -> Any:
-        """What was made, bound to the driver."""
-        return self.terms.bind(self.thing)
-
-    @property
-    def things(self) -> list[Any]:
-        """What was made, one by one: a request may make several things at once."""
-        if self.thing is None:
-            return []
-        several = isinstance(self.thing, list)
-        return cast("list[Any]", self.bound) if several else [self.bound]
-
-    @property
-    def doubt(self) -> InDoubt:
-        """This step, for whoever has to look for it."""
-        where = self.what
-        if self.operation in getattr(self.backend, "marked", ()):
-            where += f", {self.backend.marked_as}={self.mark}"
-        return InDoubt(self.what, self.operation, self.mark, where)
-
-
-def identity(thing: Any) -> tuple[Any, ...]:
-    """Return what tells a thing from others of its kind, bound to a driver or not."""
-    place = getattr(thing, "zone", None) or getattr(thing, "container", None)
-    name = getattr(thing, "id", None) or getattr(thing, "name", None)
-    kind = next((cls for cls in type(thing).__mro__ if cls.__module__.startswith(_MODELS)), None)
-    return kind, id(thing) if name is None else name, place and identity(place)
-
-
-def things_of(steps: Sequence[Step]) -> list[Any]:
-    """Return what steps have made, bound to their drivers, each thing once."""
-    found = {identity(thing): thing for step in steps for thing in step.things}
-    return list(found.values())
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedUndo:
-    """What leaving a transaction by an exception would do.
-
-    Attributes:
-        what: What it removes, for people.
-        thing: The model, or None for a step that makes none or is in doubt.
-        operation: The operation that removes it, for example ``"destroy_node"``.
-        in_doubt: Whether the thing must be looked for first.
-    """
-
-    what: str
-    thing: Any
-    operation: str
-    in_doubt: bool
-
-    @classmethod
-    def of(cls, step: Step) -> PlannedUndo:
-        """Make the plan for a step."""
-        thing = None if step.thing is None else step.bound
-        return cls(_named(step), thing, step.undo, step.state is StepState.IN_DOUBT)
 
 
 class Scope:
@@ -375,17 +145,6 @@ def unnoted() -> Generator[None]:
         yield
     finally:
         _ledger.reset(token)
-
-
-def check_choice(choice: OnPartialFailure) -> OnPartialFailure:
-    """Return a choice.
-
-    Raises:
-        InvalidRequestError: It is none.
-    """
-    if choice not in ("keep", "rollback"):
-        raise InvalidRequestError(f"on_partial_failure is 'keep' or 'rollback', not {choice!r}")
-    return choice
 
 
 def fresh_mark() -> str:
@@ -601,7 +360,7 @@ class Ledger:
         """Return what a failed step has made all the same, or raise its error."""
         if step.state is StepState.NEW:  # nothing was sent
             raise error
-        if step.sent is _Sent.NO:
+        if step.sent is Sent.NO:
             self._fail(step, StepState.NOT_MADE)
             raise error
         if self.interruption.pending is not None or not isinstance(error, _LOOKED_FOR):
@@ -705,7 +464,7 @@ def _message(
     """Say what was made, what failed, and what to do."""
     parts: list[str] = []
     if made:
-        parts.append(f"made {_listed([_named(step) for step in made])}")
+        parts.append(f"made {_listed([step.named for step in made])}")
     if doubts:
         parts.append(f"perhaps made {_listed([str(step.doubt) for step in doubts])}")
     advice = "`rollback()` of this error removes it again"
@@ -719,11 +478,6 @@ def _failure(ledger: Ledger, error: BaseException | None) -> str:
         return f"came {type(error).__name__}"
     why = error.message if isinstance(error, CloudError) else f"{type(error).__name__}: {error}"
     return f"{ledger.failed_step or ledger.operation} failed: {why}"
-
-
-def _named(step: Step) -> str:
-    id = getattr(step.thing, "id", None)
-    return f"{step.what} ({id})" if id else step.what
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -750,7 +504,7 @@ class LedgerLayer(Layer):
         if step is None or request.send_class is SendClass.SAFE:
             return await self.inner.send(request)
         ledger.intend(step)
-        before, step.sent = step.sent, max(step.sent, _Sent.UNKNOWN)
+        before, step.sent = step.sent, max(step.sent, Sent.UNKNOWN)
         sending = self.inner.send(request)
         try:
             if isinstance(request.body, Body):  # it may be long, and what it makes has a name
@@ -762,7 +516,7 @@ class LedgerLayer(Layer):
                 step.sent = before
             raise
         if response.status < _FIRST_REFUSAL:
-            step.sent = _Sent.ACCEPTED
+            step.sent = Sent.ACCEPTED
         elif response.status < _FIRST_FAILURE or response.status == _UNAVAILABLE:
             step.sent = before
         return response

@@ -16,13 +16,13 @@ from typing import Any, ClassVar
 from anysky.backend.loadbalancer import LoadBalancerBackend
 from anysky.calling import bind
 from anysky.errors import InvalidRequestError, UnsupportedOperationError
-from anysky.ledger import OnPartialFailure
 from anysky.matching import make_filter, matches
 from anysky.model import loadbalancer as model
 from anysky.model.compute import Node, NodeLocation
 from anysky.model.loadbalancer import Algorithm, MemberCondition, State
 from anysky.names import LoadBalancerProvider as Provider
 from anysky.registry import driver_class, register
+from anysky.steps import OnPartialFailure
 
 from .driver import Driver
 

@@ -12,8 +12,8 @@ from . import deadlines
 from .errors import CloudError, ConflictError, InvalidAccountError, JournalError
 from .journal import Entry, JournalFile, RecordedStep, check_idle
 from .journaling import origin_of
-from .ledger import Step, StepState, identity
 from .outcomes import InDoubt, Rollback
+from .steps import Step, StepState, identity
 from .undoing import is_blind, look_for, undo_steps
 
 __all__ = ["Recovery", "Resumption"]

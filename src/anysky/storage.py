@@ -25,12 +25,12 @@ from typing import IO, Any, ClassVar
 from anysky.backend.storage import StorageBackend
 from anysky.calling import RunningCall, bind
 from anysky.files import CheckedBody, check_chunk_size, download_object, file_body, stream_body
-from anysky.ledger import OnPartialFailure
 from anysky.model import storage as model
 from anysky.names import StorageProvider as Provider
 from anysky.object_spec import object_spec
 from anysky.outcomes import Outcomes
 from anysky.registry import driver_class, register
+from anysky.steps import OnPartialFailure
 from anysky.transport.base import Body
 
 from .driver import Driver

@@ -10,21 +10,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from anysky.errors import CloudError, InvalidRequestError, PartialFailureError
-from anysky.ledger import (
-    OTHER_API,
-    PlannedUndo,
-    Scope,
-    Step,
-    StepState,
-    current_scope,
-    enter_scope,
-    identity,
-    leave_scope,
-    things_of,
-)
+from anysky.ledger import OTHER_API, Scope, current_scope, enter_scope, leave_scope
 from anysky.outcomes import Rollback
 from anysky.run import run
 from anysky.runtime.blocking import BlockingRuntime
+from anysky.steps import PlannedUndo, Step, StepState, identity, things_of
 from anysky.undoing import start_undoing, undo_steps
 
 if TYPE_CHECKING:
@@ -33,9 +23,9 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from anysky.journal import JournalFile
-    from anysky.ledger import Recorder
     from anysky.outcomes import InDoubt
     from anysky.runtime.base import Runtime
+    from anysky.steps import Recorder
 
 __all__ = ["Transaction", "transaction"]
 

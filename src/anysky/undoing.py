@@ -14,10 +14,10 @@ from .errors import (
     NotFoundError,
     PartialFailureError,
 )
-from .ledger import Effect, Step, StepState, things_of
 from .outcomes import Rollback
 from .run import run
 from .runtime.base import Runtime
+from .steps import Effect, Step, StepState, things_of
 
 __all__ = ["is_blind", "look_for", "start_undoing", "undo_steps"]
 

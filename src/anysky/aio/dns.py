@@ -16,11 +16,11 @@ from typing import Any, ClassVar
 from anysky.backend.dns import DNSBackend
 from anysky.calling import bind
 from anysky.errors import InvalidRequestError
-from anysky.ledger import OnPartialFailure
 from anysky.model import dns as model
 from anysky.model.dns import RecordType
 from anysky.names import DNSProvider as Provider
 from anysky.registry import driver_class, register
+from anysky.steps import OnPartialFailure
 from anysky.zone_file import zone_file
 
 from .driver import Driver

@@ -24,7 +24,7 @@ from anysky.calling import (
 )
 from anysky.errors import InvalidAccountError
 from anysky.journaling import find_journal, origin_of
-from anysky.ledger import Ledger, OnPartialFailure, Terms, check_choice
+from anysky.ledger import Ledger
 from anysky.matching import EVERYTHING, is_empty, matches
 from anysky.model.compute import Filter
 from anysky.outcomes import Outcomes
@@ -33,6 +33,7 @@ from anysky.registry import Provider
 from anysky.run import arun
 from anysky.runtime.asyncio import AsyncioRuntime
 from anysky.secret import Secret, hide
+from anysky.steps import OnPartialFailure, Terms, check_choice
 from anysky.transport.asyncio import AsyncioTransport
 from anysky.transport.base import Limits
 from anysky.transport.retry import RetryPolicy

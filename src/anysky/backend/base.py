@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 
 from anysky.account import Account
 from anysky.errors import UnsupportedOperationError
-from anysky.ledger import MARK_TAG, Effect, Ledger, current_ledger
+from anysky.ledger import Ledger, current_ledger
 from anysky.runtime.base import Runtime
+from anysky.steps import MARK_TAG, Effect
 from anysky.transport.base import Limits, Response, Transport
 from anysky.transport.retry import too_many
 from anysky.transport.signing import Signer

@@ -6,7 +6,6 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, ClassVar
 
 from anysky.errors import NotFoundError
-from anysky.ledger import MARK_TAG
 from anysky.matching import matches
 from anysky.model.compute import (
     Filter,
@@ -29,6 +28,7 @@ from anysky.model.compute import (
     VolumeSpec,
 )
 from anysky.paging import Page
+from anysky.steps import MARK_TAG
 from anysky.waiting import all_pages
 
 from .base import Backend, Effect

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
-from anysky.ledger import MARK_TAG
 from anysky.matching import matches
 from anysky.model.compute import Filter, Node
 from anysky.model.loadbalancer import (
@@ -16,6 +15,7 @@ from anysky.model.loadbalancer import (
     Member,
 )
 from anysky.paging import Page
+from anysky.steps import MARK_TAG
 from anysky.waiting import all_pages
 
 from .base import Backend, Effect

@@ -31,7 +31,6 @@ from anysky import (
 )
 from anysky.aio.compute import get_driver as get_asyncio_driver
 from anysky.compute import get_driver
-from anysky.ledger import MARK_TAG
 from anysky.model.compute import NodeImage
 from anysky.providers.memory import Cloud
 from anysky.providers.memory.messages import (
@@ -43,6 +42,7 @@ from anysky.providers.memory.messages import (
     refusal,
 )
 from anysky.providers.memory.serving import serve
+from anysky.steps import MARK_TAG
 from anysky.storage import get_driver as get_storage_driver
 from anysky.transport.base import Body, Response
 from anysky.transport.retry import RetryPolicy

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, TypedDict
 
 from anysky.backend.base import Effect, Option
 from anysky.backend.compute import ComputeBackend, List
 from anysky.errors import NotFoundError
-from anysky.ledger import MARK_TAG
 from anysky.model.compute import Filter, Node, NodeLocation, NodeSize
 from anysky.node_prices import lazy_price
 from anysky.paging import Page
+from anysky.steps import MARK_TAG
 from anysky.wire import xml
 
 from .api import country_of
@@ -287,6 +287,13 @@ class EC2(EC2Launch, EC2Firewalls, EC2Images):
         # A thing has 50 tags at the most: there is one page.
         answer = await self._call("DescribeTags", {**wanted, "MaxResults": 1000}, _Tags)
         return {key: value for key, value in answer.tags.items() if key != MARK_TAG}
+
+    async def _find_created(
+        self, operation: str, mark: str, named: Sequence[Any] | None
+    ) -> list[Any] | None:
+        if operation == "add_security_group_rule":
+            return await self._find_rules(mark)
+        return await super()._find_created(operation, mark, named)
 
     def _lists(self) -> Mapping[str, List]:
         return {

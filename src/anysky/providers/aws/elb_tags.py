@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from anysky.errors import MalformedResponseError, NotFoundError
-from anysky.ledger import MARK_TAG, mark_tag
+from anysky.ledger import mark_tag
+from anysky.steps import MARK_TAG
 
 from .ec2 import id_of
 from .elb_answers import TagDescriptions

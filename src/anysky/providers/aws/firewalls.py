@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from anysky.errors import InvalidRequestError, MalformedResponseError, NotFoundError
-from anysky.ledger import MARK_TAG
 from anysky.model.compute import Filter, Network, SecurityGroup, SecurityGroupRule
 from anysky.paging import Page
+from anysky.steps import MARK_TAG
 from anysky.wire import xml
 
 from .ec2 import (

@@ -10,8 +10,9 @@ from typing import Any
 
 from anysky.backend.base import Option
 from anysky.errors import InvalidRequestError, MalformedResponseError
-from anysky.ledger import MARK_TAG, Ledger, mark
+from anysky.ledger import Ledger, mark
 from anysky.model.compute import Node, NodeAuthPassword, NodeAuthSSHKey, NodeSpec, NodeState
+from anysky.steps import MARK_TAG
 from anysky.waiting import wait_until
 
 from .ec2 import filter_parameter, id_of, tag_specification

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from anysky.errors import ConflictError, NotFoundError
-from anysky.ledger import MARK_TAG, mark
+from anysky.ledger import mark
 from anysky.model.compute import (
     Filter,
     Node,
@@ -22,6 +22,7 @@ from anysky.model.compute import (
     VolumeSpec,
 )
 from anysky.paging import Page
+from anysky.steps import MARK_TAG
 from anysky.wire import xml
 
 from .ec2 import (

@@ -8,8 +8,9 @@ from typing import Any, TypedDict, cast
 from anysky.account import Account
 from anysky.backend.base import Backend, Connection
 from anysky.errors import ConflictError, InvalidAccountError
-from anysky.ledger import Ledger, StepState
+from anysky.ledger import Ledger
 from anysky.model.compute import NodeLocation
+from anysky.steps import StepState
 from anysky.transport.signing import BearerSigner
 
 from . import DigitalOcean

@@ -11,8 +11,9 @@ from typing import TypeVar
 
 from anysky.deadlines import deadline
 from anysky.errors import CloudError, MalformedResponseError, NotFoundError
-from anysky.ledger import MARK_TAG, Ledger, unnoted
+from anysky.ledger import Ledger, unnoted
 from anysky.model.compute import Node, StorageVolume, VolumeSnapshot
+from anysky.steps import MARK_TAG
 from anysky.wire.rest import segment
 from anysky.wire.tag_words import words_of
 

@@ -15,8 +15,9 @@ import msgspec
 from anysky.account import Account
 from anysky.backend.base import Backend, Connection
 from anysky.errors import NotFoundError
-from anysky.ledger import MARK_TAG, mark_tag
+from anysky.ledger import mark_tag
 from anysky.runtime.base import Runtime
+from anysky.steps import MARK_TAG
 from anysky.transport.base import Layer, Request, Response, Transport
 from anysky.wire.status import error_for
 
