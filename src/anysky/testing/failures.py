@@ -15,6 +15,7 @@ from anysky.transport.retry import RetryPolicy
 
 from . import interrupting
 from .making import Making
+from .recording import open_recorded_stage
 from .stage import Stage, open_stage
 from .striking import FAULTS, PASSING, Fault, lost, refused
 from .trial import Trial
@@ -84,11 +85,20 @@ async def fails_in_a_transaction(making: Making, trial: Trial) -> None:
             await _each(stage, _SOME, partial(fail, stage), requests)
 
 
+async def fails_with_a_journal(making: Making, trial: Trial) -> None:
+    """The journal names what the error names, and takes it back; it forgets what ended well."""
+    async with open_recorded_stage(making, trial) as stage:
+        if stage is not None:
+            await _each(stage, _SOME, stage.fail)
+            await interrupting.interrupt_everywhere(stage)
+
+
 _SCRIPTS: Sequence[Callable[[Making, Trial], Coroutine[Any, Any, None]]] = (
     fails,
     fails_in_passing,
     fails_and_is_rolled_back,
     fails_in_a_transaction,
+    fails_with_a_journal,
     interrupting.is_interrupted,
     interrupting.is_interrupted_while_it_looks,
     interrupting.is_timed_out,

@@ -23,7 +23,12 @@ from .stage import Stage, open_stage, open_stages
 from .striking import INTERRUPTIONS, SLOWNESS, Fault, lost
 from .trial import Trial, check, equal
 
-__all__ = ["is_interrupted", "is_interrupted_while_it_looks", "is_timed_out"]
+__all__ = [
+    "interrupt_everywhere",
+    "is_interrupted",
+    "is_interrupted_while_it_looks",
+    "is_timed_out",
+]
 
 _WITHIN = 1.0  # seconds from a cancellation to its end
 _SHORT = 0.01
@@ -32,15 +37,19 @@ _SHORT = 0.01
 async def is_interrupted(making: Making, trial: Trial) -> None:
     """The call is cancelled at each await, or Ctrl-C comes at each request."""
     async with open_stage(making, trial) as stage:
-        if stage is None:
-            return
-        if trial.api == "asyncio":
-            with _no_warnings():
-                await _cancel_everywhere(stage)
-        elif threading.current_thread() is threading.main_thread():
-            for number, fault in itertools.product(range(1, stage.requests + 1), INTERRUPTIONS):
-                await _interrupt(stage, (number, fault))
-        await stage.fail()  # the driver works as before
+        if stage is not None:
+            await interrupt_everywhere(stage)
+            await stage.fail()  # the driver works as before
+
+
+async def interrupt_everywhere(stage: Stage) -> None:
+    """Cancel the call at each await, or let Ctrl-C come at each request."""
+    if stage.trial.api == "asyncio":
+        with _no_warnings():
+            await _cancel_everywhere(stage)
+    elif threading.current_thread() is threading.main_thread():
+        for number, fault in itertools.product(range(1, stage.requests + 1), INTERRUPTIONS):
+            await _interrupt(stage, (number, fault))
 
 
 async def is_interrupted_while_it_looks(making: Making, trial: Trial) -> None:

@@ -79,7 +79,11 @@ class Stage:
                 self.start = self._everything
                 await self.check_restored("after all failures")
         finally:
-            await finished(self.driver.close())
+            await self.close()
+
+    async def close(self) -> None:
+        """Close the driver."""
+        await finished(self.driver.close())
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Any]:
@@ -131,26 +135,33 @@ class Stage:
         self.wire.disarm()
         created: list[Any] = error.created if isinstance(error, PartialFailureError) else []
         doubts = list(error.in_doubt) if isinstance(error, CloudError) else []
-        if not isinstance(error, PartialFailureError) and not doubts:
-            await self.check_restored(f"after {error!r}, which names nothing")
+        if not isinstance(error, CloudError) or not (created or doubts or _is_partial(error)):
+            await self.check_nothing(error)
             return
         self._check_message(error)
         await self._until(
             lambda now: self._is_told(now, created, len(doubts)),
             f"what {error!r} names ({created!r}, in doubt {doubts!r})",
         )
+        await self.take_back(error, created, len(doubts))
+        await self.check_restored(f"after the rollback of {error!r}")
+
+    async def check_nothing(self, error: BaseException | None) -> None:
+        """Check that nothing was made, as an error names nothing."""
+        await self.check_restored(f"after {error!r}, which names nothing")
+
+    async def take_back(self, error: CloudError, created: list[Any], doubts: int) -> None:  # noqa: ARG002 - the journal needs them
+        """Roll an error back, twice; or remove what it only has in doubt."""
         if isinstance(error, PartialFailureError):
             await self._roll_back(error)
         else:
             await self._clear()
-        await self.check_restored(f"after the rollback of {error!r}")
 
     async def check_rolled_back(self, error: BaseException | None) -> None:
         """Check that all was taken back but what an error says of which that cannot be known."""
         self.wire.disarm()
         left = error.left_behind if isinstance(error, PartialFailureError) else []
-        if left:
-            await self._check_left(left)
+        await self.check_left(left)
         await self.check_restored(f"after {error!r}")
 
     async def check_restored(self, when: str) -> None:
@@ -160,15 +171,16 @@ class Stage:
     async def _roll_back(self, error: PartialFailureError) -> None:
         report: Rollback = await finished(error.rollback())
         equal(error.left_behind, report.left_behind, f"left_behind of {error!r}")
-        if report.left_behind:
-            await self._check_left(report.left_behind)
+        await self.check_left(report.left_behind)
         sent = len(self.wire.changes)
         again: Rollback = await finished(error.rollback())
         equal(again.undone, [], f"what a second rollback of {error!r} removes")
         equal(self.wire.changes[sent:], [], f"what a second rollback of {error!r} sends")
 
-    async def _check_left(self, left: list[Any]) -> None:
+    async def check_left(self, left: list[Any]) -> None:
         """Check that only such is left of which nobody can know whether it is ours; remove it."""
+        if not left:
+            return
         sure = [thing for thing in left if not isinstance(thing, InDoubt)]
         if not self._order.replaces:
             equal(sure, [], "what a rollback leaves behind")
@@ -194,7 +206,7 @@ class Stage:
         """Return what the provider itself makes with it: the disk of a node, for example."""
         return self._made - Counter([self._returned])
 
-    def _check_message(self, error: Any) -> None:
+    def _check_message(self, error: CloudError) -> None:
         check(error.operation, f"{error!r} should name its operation")
         equal(error.provider, self.driver.api_name, f"provider that {error!r} names")
 
@@ -234,7 +246,7 @@ class Stage:
 
 @asynccontextmanager
 async def open_stages(
-    making: Making, trial: Trial, *all_settings: dict[str, Any]
+    making: Making, trial: Trial, *all_settings: dict[str, Any], kind: type[Stage] = Stage
 ) -> AsyncGenerator[list[Stage]]:
     """Open a stage for something with each of some settings; none if it cannot be tried."""
     order = await making.prepare(trial)
@@ -242,7 +254,7 @@ async def open_stages(
         stages: list[Stage] = []
         if order is not None:
             for settings in all_settings:
-                stage = Stage(trial, order, **{"retry": _NO_RETRY, **settings})
+                stage = kind(trial, order, **{"retry": _NO_RETRY, **settings})
                 stages.append(await stack.enter_async_context(stage))
         yield stages
 
@@ -252,6 +264,10 @@ async def open_stage(making: Making, trial: Trial, **settings: Any) -> AsyncGene
     """Open the stage for something; None if the suite has nothing to try it with."""
     async with open_stages(making, trial, settings) as stages:
         yield stages[0] if stages else None
+
+
+def _is_partial(error: CloudError) -> bool:
+    return isinstance(error, PartialFailureError)  # perhaps of what has no model
 
 
 def _set_list_lag(backend: Any, seconds: float) -> None:
