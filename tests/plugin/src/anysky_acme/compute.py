@@ -4,6 +4,7 @@ import msgspec
 
 from anysky.backend.base import Option
 from anysky.backend.compute import ComputeBackend
+from anysky.ledger import mark_tag
 from anysky.model.compute import Node, NodeState
 from anysky.paging import Page
 from anysky.transport.base import quote
@@ -30,6 +31,7 @@ class Servers(msgspec.Struct):
 
 class AcmeCompute(ComputeBackend):
     options = OPTIONS
+    marked = frozenset({"create_node"})
 
     def __init__(self, account, connection):
         super().__init__(account, connection)
@@ -45,7 +47,7 @@ class AcmeCompute(ComputeBackend):
 
     async def create_node(self, spec):
         body = {"name": spec.name, "plan": spec.size.id, "image": spec.image.id}
-        body |= {"labels": spec.tags, "rack": spec.options.get("ex_rack", "any")}
+        body |= {"labels": {**spec.tags, **mark_tag()}, "rack": spec.options.get("ex_rack", "any")}
         return node(await self.api.call("POST", "/servers", Server, json=body))
 
     async def destroy_node(self, node):
