@@ -79,10 +79,10 @@ def test_the_plug_in_passes_its_own_tests(site):
     assert "skipped" not in done.stdout
 
 
-def test_a_provider_takes_less_than_80_lines():
+def test_a_provider_takes_80_lines_at_the_most():
     lines = [line for path in SOURCES.glob("*.py") for line in path.read_text().splitlines()]
 
-    assert len(lines) < 80
+    assert len(lines) <= 80
 
 
 @pytest.mark.usefixtures("broken")

@@ -12,6 +12,7 @@ from anysky.transport.signing import BearerSigner
 from anysky.wire.rest import RestAPI
 
 STATES = {"booting": NodeState.PENDING, "on": NodeState.RUNNING, "off": NodeState.STOPPED}
+OPTIONS = {"create_node": (Option("ex_rack", "str", "rack to put the server in"),)}
 
 
 class Server(msgspec.Struct):
@@ -29,7 +30,7 @@ class Servers(msgspec.Struct):
 
 
 class AcmeCompute(ComputeBackend):
-    options = {"create_node": (Option("ex_rack", "str", "rack to put the server in"),)}
+    options = OPTIONS
     marked = frozenset({"create_node"})
 
     def __init__(self, account, connection):
