@@ -209,5 +209,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def removal(thing: Any) -> Any:
-    """Call what destroys or deletes a thing, by its own method."""
-    return thing.destroy() if hasattr(thing, "destroy") else thing.delete()
+    """Call what destroys or deletes a thing, by its own method; a member is detached."""
+    if hasattr(thing, "detach_member") or not hasattr(thing, "balancer"):
+        return thing.destroy() if hasattr(thing, "destroy") else thing.delete()
+    return thing.balancer.detach_member(thing)
