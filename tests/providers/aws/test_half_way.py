@@ -14,7 +14,12 @@ from anysky import compute, dns, storage
 from anysky.aio import compute as aio_compute
 from anysky.aio import dns as aio_dns
 from anysky.aio import storage as aio_storage
-from anysky.errors import CloudError, PartialFailureError, ZoneDoesNotExistError
+from anysky.errors import (
+    CloudError,
+    PartialFailureError,
+    ProviderUnavailableError,
+    ZoneDoesNotExistError,
+)
 from anysky.model.compute import NodeAuthSSHKey, NodeImage, NodeSize, SecurityGroupRule
 from anysky.providers.aws import dns_editing
 from anysky.testing.striking import FAULTS, strike
@@ -167,6 +172,26 @@ def test_a_zone_that_lists_no_longer_have_needs_no_rollback(cloud):
             zone.delete(ex_delete_records=True)
 
 
+@pytest.mark.parametrize("is_carried_out", [True, False])
+@pytest.mark.parametrize("status", [500, 504])
+def test_an_update_whose_answer_was_an_error_is_settled_by_reading(cloud, status, is_carried_out):
+    failure = iter([(status, "<html>"), (status, "<html>")])
+
+    def fail(name):
+        return next(failure, None) if name == "ChangeResourceRecordSets" else None
+
+    with dns_driver(cloud) as driver:
+        record = driver.create_zone("example.com").create_record("www", "A", "192.0.2.1")
+        setattr(cloud, "after" if is_carried_out else "before", fail)
+        failed = failure_of(lambda: record.update(data="192.0.2.2"))
+        [now] = [one for one in record.zone.list_records() if one.name == "www"]
+
+    if is_carried_out:
+        assert (failed, now.data) == (None, "192.0.2.2")
+    else:
+        assert (type(failed), now.data) == (ProviderUnavailableError, "192.0.2.1")
+
+
 # -- several services ----------------------------------------------------------------------------
 
 
@@ -231,7 +256,7 @@ class _Awaitable:
         return call
 
 
-def in_the_blocking_api(url):
+def in_the_blocking_api(url, journal):
     given = settings(url)
     with (
         compute.get_driver("ec2")(**given) as ec2,
@@ -240,7 +265,7 @@ def in_the_blocking_api(url):
     ):
         box = s3.create_container("anysky-half-way")
         start = contents(url)
-        with anysky.transaction() as block:
+        with anysky.transaction(journal=journal) as block:
             anysky.run.run(make_much(*map(_Awaitable, (ec2, route53, s3)), box))
             made = len(block.created)
             assert contents(url) != start
@@ -248,7 +273,7 @@ def in_the_blocking_api(url):
         return start, made, report
 
 
-def in_the_asyncio_api(url):
+def in_the_asyncio_api(url, journal):
     async def play():
         given = settings(url)
         async with (
@@ -258,7 +283,7 @@ def in_the_asyncio_api(url):
         ):
             box = await s3.create_container("anysky-half-way")
             start = contents(url)
-            async with anysky.aio.transaction() as block:
+            async with anysky.aio.transaction(journal=journal) as block:
                 await make_much(ec2, route53, s3, box)
                 made = len(block.created)
                 assert contents(url) != start
@@ -269,9 +294,10 @@ def in_the_asyncio_api(url):
 
 
 @pytest.mark.server
+@pytest.mark.parametrize("is_written_down", [False, True], ids=["", "with a journal"])
 @pytest.mark.parametrize("play", [in_the_blocking_api, in_the_asyncio_api])
-def test_a_transaction_over_three_services_leaves_nothing(moto, play):
-    start, made, report = play(moto)
+def test_a_transaction_over_three_services_leaves_nothing(moto, play, is_written_down, tmp_path):
+    start, made, report = play(moto, tmp_path / "journal" if is_written_down else None)
 
     assert report.errors == []
     assert made == len(report.undone) == 16
