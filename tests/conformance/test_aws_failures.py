@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from anysky.testing import ComputeSetup, DNSSetup, StorageSetup, failure_cases
+from anysky.model.compute import Node, NodeState
+from anysky.testing import (
+    ComputeSetup,
+    DNSSetup,
+    LoadBalancerSetup,
+    StorageSetup,
+    failure_cases,
+)
 from tests.conformance.aws import client, settings
 from tests.servers.moto import Moto
 
@@ -28,6 +35,23 @@ def s3(server):
     return client("s3", server.url)
 
 
+@pytest.fixture(scope="module")
+def elb(server):
+    return client("elbv2", server.url)
+
+
+@pytest.fixture
+def node(aws, image):
+    """Makes a node that runs."""
+
+    def make():
+        made = client("ec2", aws).run_instances(ImageId=image, MinCount=1, MaxCount=1)
+        id = made["Instances"][0]["InstanceId"]
+        return Node(id, "web", NodeState.RUNNING, [], ["10.66.1.9"], None, None)
+
+    return make
+
+
 @pytest.fixture
 def image(aws):
     return client("ec2", aws).register_image(Name="debian", RootDeviceName="/dev/xvda")["ImageId"]
@@ -49,6 +73,29 @@ def test_dns(case, aws):
 @pytest.mark.parametrize("case", failure_cases("storage", "s3"), ids=str)
 def test_storage(case, aws, s3):
     case.run(StorageSetup(settings(aws), patience=5.0, others=lambda: unfinished(s3)))
+
+
+@pytest.mark.parametrize("case", failure_cases("loadbalancer", "alb"), ids=str)
+def test_balancers(case, aws, elb, node):
+    setup = LoadBalancerSetup(
+        settings(aws),
+        options={"ex_target_type": "ip"},
+        node=node,
+        others=lambda: parts_of_balancers(elb),
+        patience=5.0,
+    )
+    case.run(setup)
+
+
+def parts_of_balancers(elb):
+    """Ids of what belongs to balancers: target groups and listeners."""
+    groups = elb.describe_target_groups()["TargetGroups"]
+    balancers = [one["LoadBalancerArn"] for one in elb.describe_load_balancers()["LoadBalancers"]]
+    listeners = [elb.describe_listeners(LoadBalancerArn=id)["Listeners"] for id in balancers]
+    return [
+        *(one["TargetGroupArn"] for one in groups),
+        *(one["ListenerArn"] for some in listeners for one in some),
+    ]
 
 
 def unfinished(s3):

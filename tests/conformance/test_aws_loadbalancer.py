@@ -5,8 +5,6 @@ Pages are not among the cases: what a page tells of balancers takes further requ
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from anysky.model.compute import Node, NodeState
@@ -17,29 +15,6 @@ from tests.conformance.aws import client, settings
 pytestmark = pytest.mark.server
 
 IMAGE = "ami-1e749f67"  # an Ubuntu that moto brings along
-FAILURE = re.compile(r"_fails|_is_interrupted|_is_timed_out")
-# What fails half-way is the same for both types of balancers.
-SOUND = [case for case in cases("loadbalancer", "alb") if not FAILURE.search(case.name)]
-
-
-@pytest.fixture
-def others(moto):
-    """Tells what the server holds besides balancers: target groups and listeners."""
-
-    elb = client("elbv2", moto)
-
-    def look():
-        groups = elb.describe_target_groups()["TargetGroups"]
-        balancers = [
-            one["LoadBalancerArn"] for one in elb.describe_load_balancers()["LoadBalancers"]
-        ]
-        listeners = [elb.describe_listeners(LoadBalancerArn=id)["Listeners"] for id in balancers]
-        return [
-            *(one["TargetGroupArn"] for one in groups),
-            *(one["ListenerArn"] for some in listeners for one in some),
-        ]
-
-    return look
 
 
 def nodes(url, count):
@@ -57,8 +32,8 @@ def two_nodes(url):
     return Member(first, "", 8080), Member(second, "", 8080)
 
 
-@pytest.mark.parametrize("case", cases("loadbalancer", "alb"), ids=str)
-def test_application_balancers_of_addresses(case, moto, moto_server, others):
+@pytest.mark.parametrize("case", cases("loadbalancer", "alb", failures=False), ids=str)
+def test_application_balancers_of_addresses(case, moto, moto_server):
     case.run(
         LoadBalancerSetup(
             settings(moto),
@@ -66,12 +41,11 @@ def test_application_balancers_of_addresses(case, moto, moto_server, others):
             options={"ex_target_type": "ip"},
             algorithm=Algorithm.LEAST_CONNECTIONS,
             node=lambda: node(moto),
-            others=others,
         )
     )
 
 
-@pytest.mark.parametrize("case", SOUND, ids=str)
+@pytest.mark.parametrize("case", cases("loadbalancer", "alb", failures=False), ids=str)
 def test_network_balancers_of_nodes(case, moto, moto_server):
     case.run(
         LoadBalancerSetup(
@@ -84,6 +58,6 @@ def test_network_balancers_of_nodes(case, moto, moto_server):
     )
 
 
-@pytest.mark.parametrize("case", cases("loadbalancer", "elb"), ids=str)
+@pytest.mark.parametrize("case", cases("loadbalancer", "elb", failures=False), ids=str)
 def test_classic_balancers(case, moto, moto_server):
     case.run(LoadBalancerSetup(settings(moto), reset=moto_server.reset))

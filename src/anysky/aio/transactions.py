@@ -158,6 +158,8 @@ class Transaction(Scope):
         partial = error if isinstance(error, PartialFailureError) else None
         report = await arun(self._runtime.finish(undo_steps(self._steps, Rollback(), partial)))
         if not report.left_behind:
+            if isinstance(error, CloudError) and partial is None:
+                error.in_doubt = []  # what was in doubt has been looked for and removed
             if report.undone:
                 error.add_note(f"the transaction has undone {len(report.undone)} things")
             return None

@@ -162,6 +162,8 @@ class Stage:
         self.wire.disarm()
         left = error.left_behind if isinstance(error, PartialFailureError) else []
         await self.check_left(left)
+        if isinstance(error, CloudError) and not _is_partial(error):
+            equal(list(error.in_doubt), [], f"in_doubt of {error!r}, as all was taken back")
         await self.check_restored(f"after {error!r}")
 
     async def check_restored(self, when: str) -> None:
@@ -215,15 +217,19 @@ class Stage:
 
     async def _remove(self, thing: Any) -> None:
         await finished(self._removal(thing))
-        await self._clear()
-        await self.check_restored(f"after {thing!r} was removed")
+        if await self.inventory() != self.start:
+            await self._clear()
+            await self.check_restored(f"after {thing!r} was removed")
 
     async def _clear(self) -> None:
         """Remove by hand whatever is there beyond the start."""
         now = await self.inventory()
         if now.changes(self.start):
             await finished(self._removal(None))
-        for thing in now.beyond(self.start).things.values():
+        added = now.beyond(self.start).things
+        for key, thing in added.items():
+            if key[-1] in added:  # it goes with what it is in
+                continue
             with suppress(NotFoundError):
                 await finished(self._removal(thing))
 
