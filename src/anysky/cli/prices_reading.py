@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
 from anysky.cli.output import table
+from anysky.errors import InvalidRequestError
 from anysky.pricing.catalogue import Catalogue
 from anysky.pricing.comparing import PriceChange
 from anysky.pricing.defaults import open_catalogue
 from anysky.pricing.describing import info as describe
+from anysky.pricing.equivalents import Compared
 from anysky.pricing.errors import PriceUnknownError
 from anysky.pricing.estimates import Estimate, Item
 from anysky.pricing.model import Price, Record
 from anysky.pricing.near import unknown
+from anysky.pricing.plotting import plot, plot_format
 from anysky.pricing.searching import Found
+
+if TYPE_CHECKING:
+    from anysky.pricing.currencies import ReferenceRates
 
 __all__ = ["compare", "diff", "estimate", "info", "print_json", "search", "show"]
 
@@ -28,6 +34,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 _PRICE_HEADER = (
     "provider", "size", "region", "os", "term", "price", "unit", "as of", "quality", "source",
 )  # fmt: skip
+_COMPARED_HEADER = (
+    "provider", "size", "region", "vcpu", "GiB", "hour", "month", "currency", "ratio", "as of",
+)  # fmt: skip
+_SEVERAL = 2
 _ITEM = re.compile(r"([^/]+)/([^/]+)/([^/]+)(?:/([0-9]{1,9}))?")
 _NONE = "-"
 
@@ -152,12 +162,19 @@ class _Converted(Record):
     rate_source: str
 
 
-def _converted(found: Iterable[Price], currency: str, url: str | None) -> list[_Converted]:
+def _reference_rates(url: str | None) -> ReferenceRates:
     # Only who converts pays for what the network needs.
-    from anysky.pricing.currencies import ECB_URL, convert, reference_rates
+    from anysky.pricing.currencies import ECB_URL, reference_rates
 
     rates = reference_rates(url or ECB_URL)
     click.echo(f"converted by the rates of {rates.date} from {rates.source}", err=True)
+    return rates
+
+
+def _converted(found: Iterable[Price], currency: str, url: str | None) -> list[_Converted]:
+    from anysky.pricing.currencies import convert
+
+    rates = _reference_rates(url)
     return [
         _Converted(
             price=convert(price, currency, rates),
@@ -191,6 +208,15 @@ def _rates(_: click.Context, __: click.Parameter, values: Sequence[str]) -> dict
     return rates
 
 
+def _picture(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        try:
+            plot_format(value)
+        except InvalidRequestError as error:
+            raise click.BadParameter(str(error)) from error
+    return value
+
+
 @click.command("search")
 @click.option("--vcpu", type=float, help="Virtual processors at least.")
 @click.option("--ram", "ram_gb", type=float, help="Memory in GiB at least.")
@@ -208,16 +234,36 @@ def _rates(_: click.Context, __: click.Parameter, values: Sequence[str]) -> dict
     "--rate", "rates", multiple=True, callback=_rates, help="As EUR=1.16: what a euro is worth."
 )
 @click.option("--limit", default=10, show_default=True, help="Results at the most.")
+@click.option("--plot", "picture", metavar="FILE", callback=_picture, help="Draw to .svg or .png.")
+@click.option(
+    "--plot-by",
+    type=click.Choice(["vcpu", "ram"]),
+    default="vcpu",
+    show_default=True,
+    help="What the picture has prices drawn against.",
+)
 @catalogue_option
 @output_option
-def search(path: str | None, output: str, **wanted: Any) -> None:
-    """Find the cheapest sizes across clouds."""
+def search(
+    picture: str | None,
+    plot_by: Literal["vcpu", "ram"],
+    path: str | None,
+    output: str,
+    **wanted: Any,
+) -> None:
+    """Find the cheapest sizes across clouds.
+
+    `--plot` draws them as well; it needs `pip install 'anysky[plot]'`.
+    """
     with open_catalogue(path) as catalogue:
         found = catalogue.search(**wanted)
     if output == "json":
         print_json(found)
-        return
-    click.echo(_found_table(found, wanted["currency"]))
+    else:
+        click.echo(_found_table(found, wanted["currency"]))
+    if picture is not None:
+        drawn = plot(found, picture, by=plot_by, currency=wanted["currency"])
+        click.echo(f"{drawn} of {len(found)} sizes are drawn in {picture}", err=True)
 
 
 def _found_table(found: Iterable[Found], currency: str) -> str:
@@ -287,27 +333,96 @@ def _amounts(hourly: Decimal | None, monthly: Decimal | None, currency: str) -> 
 
 
 @click.command("compare")
-@click.argument("items", nargs=-1, required=True, callback=_items)
+@click.argument("items", nargs=-1, callback=_items)
+@click.option("--vcpu", type=float, help="Virtual processors at least, in place of a size.")
+@click.option("--ram", "ram_gb", type=float, help="Memory in GiB at least, in place of a size.")
+@click.option("--arch", type=click.Choice(["x86_64", "arm64"]), help="Kind of processor.")
+@click.option("--burstable/--no-burstable", default=None, help="Shared processors.")
+@click.option("--geo", help="Part of the world: eu, na, sa, ap, me, af.")
+@click.option("--region", help="Name of a region.")
+@click.option("--provider", "providers", multiple=True, help="Only this one; may be repeated.")
+@click.option("--limit", type=int, help="Equivalents of each provider at the most.  [default: 1]")
+@click.option("--os", "os_name", default="linux", show_default=True, help="Operating system.")
+@click.option("--term", default="ondemand", show_default=True, help="Kind of price.")
+@click.option("--currency", help="Convert to it, by the European Central Bank's rates of the day.")
+@click.option("--rates", "rates_url", metavar="URL|FILE", help="Where the bank's rates are.")
 @catalogue_option
 @output_option
-def compare(items: list[Item], path: str | None, output: str) -> None:
-    """Put sizes beside each other; ITEMS are as aws/m5.large/eu-west-1."""
+def compare(
+    items: list[Item],
+    os_name: str,
+    term: str,
+    currency: str | None,
+    rates_url: str | None,
+    path: str | None,
+    output: str,
+    **wanted: Any,
+) -> None:
+    """Put sizes beside each other; ITEMS are as aws/m5.large/eu-west-1.
+
+    A single one is followed by the cheapest equivalent of every provider, which has at least its
+    vCPUs and memory. Without any, --vcpu and --ram say what is wanted. The network is used only to
+    convert: for the rates of the European Central Bank.
+    """
+    given: dict[str, Any] = {key: value for key, value in wanted.items() if value not in (None, ())}
+    named: list[Any] = [item.replace(os=os_name, term=term) for item in items]
+    if not named:
+        if not given.keys() & {"vcpu", "ram_gb"}:
+            raise click.UsageError("name a size, or give --vcpu or --ram")
+        given.update(os=os_name, term=term)
+    rates = None if currency is None else _reference_rates(rates_url)
+    if currency is not None and rates is not None:
+        given.update(_exchange(rates, currency.upper()))
     with open_catalogue(path) as catalogue:
-        found = [(one, catalogue.prices(one.provider, one.size, one.region)) for one in items]
+        rows = catalogue.compare(*named, **given)
+        missing = _without(catalogue, rows, given) if len(named) < _SEVERAL else []
     if output == "json":
-        print_json([{"item": item, "prices": prices} for item, prices in found])
-        return
-    kinds = sorted({(one.os, one.term) for _, prices in found for one in prices})
-    rows = [
-        [f"{os} {term}", *(_cell(prices, os, term) for _, prices in found)] for os, term in kinds
+        print_json([_compared_data(row, rates) for row in rows])
+    else:
+        click.echo(table(_COMPARED_HEADER, [_compared_row(row) for row in rows]))
+    for line in _remarks(rows, missing):
+        click.echo(line, err=True)
+
+
+def _exchange(rates: ReferenceRates, currency: str) -> dict[str, Any]:
+    rates.rate(currency, currency)
+    return {"currency": currency, "rates": {one: rates.rate(one, currency) for one in rates.rates}}
+
+
+def _without(catalogue: Catalogue, rows: Iterable[Compared], given: dict[str, Any]) -> list[str]:
+    """Return the providers that have nothing in a comparison."""
+    names = given.get("providers") or [
+        name for (name,) in catalogue.rows("select id from provider order by id")
     ]
-    header = ["an hour of", *(f"{one.provider} {one.size} {one.region}" for one in items)]
-    click.echo(table(header, rows))
+    there = {row.price.provider for row in rows}
+    return [name for name in names if catalogue.provider_name(name) not in there]
 
 
-def _cell(prices: Iterable[Price], os: str, term: str) -> str:
-    fitting = (one for one in prices if (one.os, one.term) == (os, term))
-    return next((f"{_text(one.amount)} {one.currency}" for one in fitting), _NONE)
+def _remarks(rows: Iterable[Compared], missing: Sequence[str]) -> Iterator[str]:
+    if missing:
+        yield f"nothing that fits is known of {', '.join(missing)}"
+    currencies = list(dict.fromkeys(row.currency for row in rows))
+    if len(currencies) > 1:
+        yield (
+            f"prices are in {' and '.join(currencies)}: each currency is compared within itself; "
+            "--currency converts"
+        )
+
+
+def _compared_data(row: Compared, rates: ReferenceRates | None) -> dict[str, Any]:
+    if rates is None:
+        return row.to_dict()
+    return {**row.to_dict(), "rate_as_of": rates.date, "rate_source": rates.source}
+
+
+def _compared_row(row: Compared) -> list[str]:
+    size = row.size
+    return [
+        row.price.provider, f"{row.count} x {row.price.size}" if row.count != 1 else row.price.size,
+        row.price.region, _number(size.vcpu if size else None), _gib(size.ram_mb if size else None),
+        _text(row.hourly), f"{row.monthly:.2f}", row.currency,
+        _NONE if row.ratio is None else f"{row.ratio:.2f}", row.price.as_of or _NONE,
+    ]  # fmt: skip
 
 
 @click.command("diff")

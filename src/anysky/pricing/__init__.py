@@ -23,9 +23,10 @@ if TYPE_CHECKING:
         invalidate_pricing_cache,
         set_pricing,
     )
-    from .defaults import cost_of, diff, estimate, info, price, search
+    from .defaults import compare, cost_of, diff, estimate, info, price, search
     from .defaults import open_catalogue as open  # noqa: A004 - named after what it does
     from .describing import Info
+    from .equivalents import Compared
     from .errors import (
         BuildFailedError,
         CatalogueDamagedError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         CatalogueSchemaError,
         CatalogueStoreError,
         OverridesError,
+        PlotError,
         PriceUnknownError,
         PricingError,
         UpdateLockedError,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     )
     from .estimates import Estimate, Item, Line
     from .model import Price, Size
+    from .plotting import plot
     from .publishing import BuildReport, ProviderReport
     from .searching import Found
     from .updates import pin, rollback, update, verify
@@ -55,12 +58,14 @@ __all__ = [
     "CatalogueMissingError",
     "CatalogueSchemaError",
     "CatalogueStoreError",
+    "Compared",
     "Estimate",
     "Found",
     "Info",
     "Item",
     "Line",
     "OverridesError",
+    "PlotError",
     "Price",
     "PriceChange",
     "PriceUnknownError",
@@ -74,6 +79,7 @@ __all__ = [
     "VendorDataError",
     "build",
     "clear_pricing_data",
+    "compare",
     "cost_of",
     "diff",
     "download_pricing_file",
@@ -86,6 +92,7 @@ __all__ = [
     "invalidate_pricing_cache",
     "open",
     "pin",
+    "plot",
     "price",
     "rollback",
     "search",
@@ -98,6 +105,7 @@ _HOMES = {
     "BuildReport": "publishing",
     "Catalogue": "catalogue",
     "PriceChange": "comparing",
+    "Compared": "equivalents",
     "Estimate": "estimates",
     "Found": "searching",
     "Info": "describing",
@@ -108,12 +116,14 @@ _HOMES = {
     "UpdateResult": "updating",
     "Size": "model",
     "build": "builds",
+    "compare": "defaults",
     "cost_of": "defaults",
     "diff": "defaults",
     "estimate": "defaults",
     "info": "defaults",
     "open": "defaults",
     "pin": "updates",
+    "plot": "plotting",
     "price": "defaults",
     "rollback": "updates",
     "search": "defaults",

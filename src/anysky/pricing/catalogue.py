@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any, Self, Unpack
 
     from .comparing import PriceChange
+    from .equivalents import Compared
     from .estimates import Estimate, Item
     from .overrides import Overrides
     from .searching import Found, SearchOptions
@@ -159,6 +160,12 @@ class Catalogue:
         from .searching import search
 
         return search(self, **wanted)
+
+    def compare(self, *items: Item, **wanted: Unpack[SearchOptions]) -> list[Compared]:
+        """Put sizes beside each other; see `anysky.pricing.equivalents.compare`."""
+        from .equivalents import compare
+
+        return compare(self, *items, **wanted)
 
     def estimate(self, items: Iterable[Item]) -> Estimate:
         """Add prices up, what is unknown listed; see `anysky.pricing.estimates.estimate`."""

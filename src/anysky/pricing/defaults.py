@@ -14,12 +14,16 @@ if TYPE_CHECKING:
 
     from .comparing import PriceChange
     from .describing import Info
+    from .equivalents import Compared
     from .estimates import Estimate, Item
     from .model import Price
     from .overrides import Overrides
     from .searching import Found, SearchOptions
 
-__all__ = ["cost_of", "default", "diff", "estimate", "info", "open_catalogue", "price", "search"]
+__all__ = [
+    "compare", "cost_of", "default", "diff", "estimate", "info", "open_catalogue", "price",
+    "search",
+]  # fmt: skip
 
 _TRIES = 3  # an update may remove the file between the choice and the opening
 
@@ -143,6 +147,11 @@ def price(
 def search(**wanted: Unpack[SearchOptions]) -> list[Found]:
     """Find sizes, the cheapest first; see `anysky.pricing.searching.search`."""
     return _default.get().search(**wanted)
+
+
+def compare(*items: Item, **wanted: Unpack[SearchOptions]) -> list[Compared]:
+    """Put sizes beside each other; see `anysky.pricing.equivalents.compare`."""
+    return _default.get().compare(*items, **wanted)
 
 
 def estimate(items: Iterable[Item]) -> Estimate:

@@ -12,6 +12,7 @@
     ├── UpdateLockedError            another process is updating
     ├── CatalogueStoreError          the catalogue cannot be written: disk full, read-only
     ├── VendorDataError              what a vendor publishes is not as documented
+    ├── PlotError                    a picture cannot be drawn or written
     ├── BuildFailedError             no provider's prices could be read, or a gate holds them
     └── OverridesError               the overrides file is wrong
 
@@ -35,6 +36,7 @@ __all__ = [
     "CatalogueSchemaError",
     "CatalogueStoreError",
     "OverridesError",
+    "PlotError",
     "PriceUnknownError",
     "PricingError",
     "UpdateLockedError",
@@ -110,6 +112,10 @@ class VendorDataError(PricingError, MalformedResponseError):
     """What a vendor publishes of its prices is not as documented."""
 
     exit_code = 3
+
+
+class PlotError(PricingError):
+    """A picture cannot be drawn, because matplotlib is missing, or cannot be written."""
 
 
 class BuildFailedError(PricingError):

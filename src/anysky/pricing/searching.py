@@ -16,7 +16,7 @@ from .opening import damaged
 from .packing import unpack
 from .schema import RETIRED
 
-__all__ = ["Found", "SearchOptions", "search", "sizes"]
+__all__ = ["Found", "SearchOptions", "search", "size_of", "sizes"]
 
 _GEOS = frozenset({"af", "ap", "eu", "me", "na", "sa"})
 _COLUMNS = (
@@ -246,3 +246,10 @@ def sizes(catalogue: Catalogue, provider: str) -> Iterator[Size]:
     query = f"select {', '.join(_COLUMNS)} from size where provider = ? order by name"  # noqa: S608 - our own columns
     for row in catalogue.rows(query, (catalogue.provider_name(provider),)):
         yield _size(list(row))
+
+
+def size_of(catalogue: Catalogue, provider: str, name: str) -> Size | None:
+    """Return what a size has, or None if there is no such size."""
+    query = f"select {', '.join(_COLUMNS)} from size where provider = ? and name = ?"  # noqa: S608 - our own columns
+    rows = catalogue.rows(query, (provider, name))
+    return _size(list(rows[0])) if rows else None
