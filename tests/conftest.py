@@ -13,6 +13,8 @@
 Workers of pytest-xdist are processes of their own, so each has its own servers.
 """
 
+import signal
+
 import pytest
 
 from tests.imitations.digitalocean import DigitalOceanImitation, amendments
@@ -21,6 +23,12 @@ from tests.servers.moto import Moto
 from tests.support.certificates import Certificates
 from tests.support.faults import FaultServer
 from tests.support.proxy import RecordingProxy
+
+
+def pytest_configure():
+    """Let Ctrl-C be seen, also in the background of a shell, which ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -187,6 +187,7 @@ def test_killed_during_the_recovery(scene, when, operation):
 def test_killed_while_the_provider_fails_and_lags(scene, seed):
     chance = random.Random(seed)
     scene.cloud.list_lag = chance.uniform(0.0, 1.0)
+    scene.cloud.advance(2.0)  # what was there before is in the lists
     scene.cloud.lose_answer(chance.choice(MAKING))
     scene.cloud.lose_answer(chance.choice(MAKING), with_=Response(504, {}), skip=1)
     point = chance.randrange(1, len(POINTS) - 1)

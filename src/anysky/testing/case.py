@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import logging
 import re
+import signal
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -64,6 +65,8 @@ class Case:
         Raises:
             AssertionError: The provider does not do what it must; a note names the API.
         """
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         blocking = self._run("blocking", setup)
         concurrent = self._run("asyncio", setup)
         equal(concurrent, blocking, "what the asyncio API sent, compared with the blocking API")

@@ -155,6 +155,10 @@ class TestEndpoints:
         assert {one.endpoint for one in canned.requests} == {""}
 
 
+async def in_turn(jobs, limit=8):
+    return [await job for job in jobs]
+
+
 class TestReading:
     def test_a_balancer(self):
         cloud, canned = driver(
@@ -248,6 +252,7 @@ class TestReading:
             listeners(listener()),
             ABSENT,
         )
+        cloud._backend.runtime.gather = in_turn  # the answers above come in this order
         [found] = cloud.list_balancers()
 
         assert (found.name, found.tags) == ("web", {"env": "prod"})
