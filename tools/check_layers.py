@@ -24,6 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "node_prices",
     ),
     ("backend", "registry", "files", "zone_file", "object_spec", "catalogue_cache"),
+    ("transfer",),
     ("processes", "journaling", "journal_store", "journal_rows", "journal"),
     ("recovering",),
     ("providers",),

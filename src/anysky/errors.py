@@ -10,6 +10,7 @@ The tree, each class with what it means::
     ├── NotFoundError                 the thing does not exist
     ├── AlreadyExistsError            the name is taken
     ├── ConflictError                 the thing is in a state in which this cannot be done
+    │   └── PreconditionFailedError   it is not, or no longer, what a condition asked for
     ├── InvalidRequestError           the provider, or anysky, refused an argument
     ├── QuotaExceededError            a limit of the account, or no capacity
     ├── RateLimitedError              too many requests; ``retry_at`` says when to come back
@@ -62,6 +63,7 @@ __all__ = [
     "OutcomeUnknownError",
     "PartialFailureError",
     "PermissionDeniedError",
+    "PreconditionFailedError",
     "PriceLimitError",
     "ProviderUnavailableError",
     "QuotaExceededError",
@@ -225,6 +227,10 @@ class AlreadyExistsError(CloudError):
 
 class ConflictError(CloudError):
     """The thing is in a state, or in use, so that this cannot be done now."""
+
+
+class PreconditionFailedError(ConflictError):
+    """The thing is not, or no longer, what ``if_match`` or ``if_none_match`` asked for."""
 
 
 class InvalidRequestError(CloudError, ValueError):

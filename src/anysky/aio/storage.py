@@ -19,8 +19,9 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import IO, Any, ClassVar, TypeVar
 
 from anysky.backend.storage import StorageBackend
 from anysky.calling import RunningCall, bind
@@ -31,12 +32,24 @@ from anysky.object_spec import object_spec
 from anysky.outcomes import Outcomes
 from anysky.registry import driver_class, register
 from anysky.steps import OnPartialFailure
+from anysky.transfer.moving import move_object
+from anysky.transfer.options import TransferOptions
 from anysky.transport.base import Body
 
 from .driver import Driver
 
-__all__ = ["Container", "Object", "Provider", "StorageDriver", "get_driver", "set_driver"]
+__all__ = [
+    "Container",
+    "Object",
+    "ObjectVersion",
+    "Prefix",
+    "Provider",
+    "StorageDriver",
+    "get_driver",
+    "set_driver",
+]
 
+_Contained = TypeVar("_Contained")
 Source = bytes | IO[bytes] | Iterable[bytes] | AsyncIterable[bytes]
 
 
@@ -63,6 +76,19 @@ class Container(model.Container):
         async for item in self.driver.iterate_container_objects(self, prefix, ex_prefix):
             yield item
 
+    async def list_directory(
+        self, prefix: str | None = None, delimiter: str = "/"
+    ) -> list[Object | Prefix]:
+        """Return what begins with `prefix`, one level deep; see `StorageDriver.list_directory`."""
+        return await self.driver.list_directory(self, prefix, delimiter)
+
+    async def iterate_directory(
+        self, prefix: str | None = None, delimiter: str = "/"
+    ) -> AsyncIterator[Object | Prefix]:
+        """Yield what `list_directory` returns, page by page."""
+        async for item in self.driver.iterate_directory(self, prefix, delimiter):
+            yield item
+
     async def get_object(self, object_name: str) -> Object:
         """Return what is known about one object."""
         return await self.driver.get_object(self.name, object_name)
@@ -74,11 +100,28 @@ class Container(model.Container):
         extra: Mapping[str, Any] | None = None,
         verify_hash: bool = True,
         headers: Mapping[str, str] | None = None,
+        *,
+        if_match: str | None = None,
+        if_none_match: str | None = None,
+        storage_class: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        transfer: TransferOptions | None = None,
         **options: Any,
     ) -> Object:
         """Store a file as an object of this container; see `StorageDriver.upload_object`."""
         return await self.driver.upload_object(
-            file_path, self, object_name, extra, verify_hash, headers, **options
+            file_path,
+            self,
+            object_name,
+            extra,
+            verify_hash,
+            headers,
+            if_match=if_match,
+            if_none_match=if_none_match,
+            storage_class=storage_class,
+            tags=tags,
+            transfer=transfer,
+            **options,
         )
 
     async def upload_object_via_stream(
@@ -87,11 +130,27 @@ class Container(model.Container):
         object_name: str,
         extra: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        *,
+        if_match: str | None = None,
+        if_none_match: str | None = None,
+        storage_class: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        transfer: TransferOptions | None = None,
         **options: Any,
     ) -> Object:
         """Store what an iterator, a file object or bytes give as an object of this container."""
         return await self.driver.upload_object_via_stream(
-            iterator, self, object_name, extra, headers, **options
+            iterator,
+            self,
+            object_name,
+            extra,
+            headers,
+            if_match=if_match,
+            if_none_match=if_none_match,
+            storage_class=storage_class,
+            tags=tags,
+            transfer=transfer,
+            **options,
         )
 
     async def download_object(
@@ -100,10 +159,12 @@ class Container(model.Container):
         destination_path: str | os.PathLike[str],
         overwrite_existing: bool = False,
         delete_on_failure: bool = True,
+        *,
+        transfer: TransferOptions | None = None,
     ) -> bool:
         """Save an object as a file; returns True."""
         return await self.driver.download_object(
-            obj, destination_path, overwrite_existing, delete_on_failure
+            obj, destination_path, overwrite_existing, delete_on_failure, transfer=transfer
         )
 
     async def download_object_as_stream(
@@ -182,10 +243,12 @@ class Object(model.Object):
         destination_path: str | os.PathLike[str],
         overwrite_existing: bool = False,
         delete_on_failure: bool = True,
+        *,
+        transfer: TransferOptions | None = None,
     ) -> bool:
         """Save this object as a file; returns True."""
         return await self.driver.download_object(
-            self, destination_path, overwrite_existing, delete_on_failure
+            self, destination_path, overwrite_existing, delete_on_failure, transfer=transfer
         )
 
     async def as_stream(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
@@ -215,6 +278,49 @@ class Object(model.Object):
         ):
             yield piece
 
+    async def copy(
+        self,
+        container: model.Container,
+        name: str,
+        *,
+        content_type: str | None = None,
+        meta_data: Mapping[str, str] | None = None,
+        storage_class: str | None = None,
+    ) -> Object:
+        """Copy this object within the provider; see `StorageDriver.copy_object`."""
+        return await self.driver.copy_object(
+            self,
+            container,
+            name,
+            content_type=content_type,
+            meta_data=meta_data,
+            storage_class=storage_class,
+        )
+
+    async def move(self, container: model.Container, name: str) -> Object:
+        """Give this object another name or container; see `StorageDriver.move_object`."""
+        return await self.driver.move_object(self, container, name)
+
+    async def update(
+        self,
+        *,
+        content_type: str | None = None,
+        meta_data: Mapping[str, str] | None = None,
+        storage_class: str | None = None,
+    ) -> Object:
+        """Change what this object's content is not; see `StorageDriver.update_object`."""
+        return await self.driver.update_object(
+            self, content_type=content_type, meta_data=meta_data, storage_class=storage_class
+        )
+
+    async def get_tags(self) -> dict[str, str]:
+        """Return this object's tags."""
+        return await self.driver.get_object_tags(self)
+
+    async def set_tags(self, tags: Mapping[str, str]) -> bool:
+        """Replace all tags of this object; returns True."""
+        return await self.driver.set_object_tags(self, tags)
+
     async def delete(self) -> bool:
         """Delete this object; returns True."""
         return await self.driver.delete_object(self)
@@ -226,6 +332,82 @@ class Object(model.Object):
     async def enable_cdn(self) -> bool:
         """Let anybody read this object; returns True."""
         return await self.driver.enable_object_cdn(self)
+
+
+class ObjectVersion(model.ObjectVersion):
+    """`anysky.model.storage.ObjectVersion` bound to the driver it came from."""
+
+    __slots__ = ("driver",)
+    driver: StorageDriver
+    container: Container
+
+    def __init__(
+        self,
+        name: str,
+        size: int,
+        hash: str | None,
+        extra: dict[str, Any],
+        meta_data: dict[str, str],
+        container: Container,
+        driver: StorageDriver,
+        version_id: str,
+        is_latest: bool = False,
+        is_delete_marker: bool = False,
+    ) -> None:
+        super().__init__(
+            name,
+            size,
+            hash,
+            extra,
+            meta_data,
+            container,
+            version_id,
+            is_latest,
+            is_delete_marker,
+        )
+        object.__setattr__(self, "driver", driver)
+
+    async def download(
+        self,
+        destination_path: str | os.PathLike[str],
+        overwrite_existing: bool = False,
+        delete_on_failure: bool = True,
+        *,
+        transfer: TransferOptions | None = None,
+    ) -> bool:
+        """Save this version as a file; returns True."""
+        return await self.driver.download_object(
+            self, destination_path, overwrite_existing, delete_on_failure, transfer=transfer
+        )
+
+    async def as_stream(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
+        """Yield the content of this version piece by piece."""
+        async for piece in self.driver.download_object_as_stream(self, chunk_size):
+            yield piece
+
+    async def delete(self) -> bool:
+        """Delete this version for good; returns True."""
+        return await self.driver.delete_object(self)
+
+
+class Prefix(model.Prefix):
+    """`anysky.model.storage.Prefix` bound to the driver it came from."""
+
+    __slots__ = ("driver",)
+    driver: StorageDriver
+    container: Container
+
+    def __init__(self, name: str, container: Container, driver: StorageDriver) -> None:
+        super().__init__(name, container)
+        object.__setattr__(self, "driver", driver)
+
+    async def list_directory(self, delimiter: str = "/") -> list[Object | Prefix]:
+        """Return what is below this prefix, one level deep."""
+        return await self.driver.list_directory(self.container, self.name, delimiter)
+
+    async def list_objects(self) -> list[Object]:
+        """Return all objects whose names begin with this prefix."""
+        return await self.driver.list_container_objects(self.container, self.name)
 
 
 class StorageDriver(Driver[StorageBackend]):
@@ -319,6 +501,33 @@ class StorageDriver(Driver[StorageBackend]):
         ):
             yield self._object(item)
 
+    async def list_directory(
+        self, container: model.Container, prefix: str | None = None, delimiter: str = "/"
+    ) -> list[Object | Prefix]:
+        """Return what begins with a prefix, one level deep, in the order of names.
+
+        Objects in whose names the delimiter comes again after the prefix are summed up as one
+        `Prefix`: a folder, as it were.
+
+        Args:
+            container: The container.
+            prefix: Beginning of the names, usually with the delimiter at its end.
+            delimiter: What parts names.
+        """
+        return await self._collect(
+            lambda cursor: self._backend.list_directory(container, prefix, delimiter, cursor),
+            self._entry,
+        )
+
+    async def iterate_directory(
+        self, container: model.Container, prefix: str | None = None, delimiter: str = "/"
+    ) -> AsyncIterator[Object | Prefix]:
+        """Yield what `list_directory` returns, page by page."""
+        async for item in self._walk(
+            lambda cursor: self._backend.list_directory(container, prefix, delimiter, cursor)
+        ):
+            yield self._entry(item)
+
     async def get_object(self, container_name: str, object_name: str) -> Object:
         """Return what is known about one object.
 
@@ -335,6 +544,12 @@ class StorageDriver(Driver[StorageBackend]):
         extra: Mapping[str, Any] | None = None,
         verify_hash: bool = True,
         headers: Mapping[str, str] | None = None,
+        *,
+        if_match: str | None = None,
+        if_none_match: str | None = None,
+        storage_class: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        transfer: TransferOptions | None = None,
         **options: Any,
     ) -> Object:
         """Store a file as an object, replacing one of the same name.
@@ -346,17 +561,28 @@ class StorageDriver(Driver[StorageBackend]):
             extra: ``content_type``, ``meta_data`` (a dict) and ``acl``.
             verify_hash: Whether to compare the provider's MD5 with that of what was sent.
             headers: Further header fields of the request.
+            if_match: ``extra["etag"]`` of the object that may be replaced, and of no other.
+            if_none_match: ``"*"`` to replace none.
+            storage_class: The provider's name of a storage class.
+            tags: Tags of the object.
+            transfer: How the content is moved; None as the driver was told.
             options: Options of this provider, beginning with ``ex_``.
 
         Raises:
             InvalidRequestError: The file cannot be read, or changes while it is read.
             ObjectHashMismatchError: The provider has other bytes.
+            PreconditionFailedError: What is there is not what `if_match` or `if_none_match` says.
         """
         given = self._options("upload_object", options)
         with RunningCall(self, self._backend, "upload_object", None):
             source = file_body(file_path)
-            spec = object_spec(object_name, extra, headers, os.fspath(file_path), given)
-        return await self._upload(source, container, spec, verify_hash)
+            spec = replace(
+                object_spec(object_name, extra, headers, os.fspath(file_path), given),
+                condition=_condition(if_match, if_none_match),
+                storage_class=storage_class,
+                tags=dict(tags or {}),
+            )
+        return await self._upload(source, container, spec, verify_hash, transfer)
 
     async def upload_object_via_stream(
         self,
@@ -365,6 +591,12 @@ class StorageDriver(Driver[StorageBackend]):
         object_name: str,
         extra: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        *,
+        if_match: str | None = None,
+        if_none_match: str | None = None,
+        storage_class: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        transfer: TransferOptions | None = None,
         **options: Any,
     ) -> Object:
         """Store what an iterator, a file object or bytes give as an object.
@@ -377,17 +609,28 @@ class StorageDriver(Driver[StorageBackend]):
             object_name: Its name there.
             extra: ``content_type``, ``meta_data`` (a dict) and ``acl``.
             headers: Further header fields of the request.
+            if_match: ``extra["etag"]`` of the object that may be replaced, and of no other.
+            if_none_match: ``"*"`` to replace none.
+            storage_class: The provider's name of a storage class.
+            tags: Tags of the object.
+            transfer: How the content is moved; None as the driver was told.
             options: Options of this provider, beginning with ``ex_``.
 
         Raises:
             InvalidRequestError: The source fails, or gives something else than bytes.
             ObjectHashMismatchError: The provider has other bytes.
+            PreconditionFailedError: What is there is not what `if_match` or `if_none_match` says.
         """
         given = self._options("upload_object", options)
         with RunningCall(self, self._backend, "upload_object", None):
             source = stream_body(iterator, AsyncIterable)
-            spec = object_spec(object_name, extra, headers, object_name, given)
-        return await self._upload(source, container, spec, True)
+            spec = replace(
+                object_spec(object_name, extra, headers, object_name, given),
+                condition=_condition(if_match, if_none_match),
+                storage_class=storage_class,
+                tags=dict(tags or {}),
+            )
+        return await self._upload(source, container, spec, True, transfer)
 
     async def download_object(
         self,
@@ -395,6 +638,8 @@ class StorageDriver(Driver[StorageBackend]):
         destination_path: str | os.PathLike[str],
         overwrite_existing: bool = False,
         delete_on_failure: bool = True,
+        *,
+        transfer: TransferOptions | None = None,
     ) -> bool:
         """Save an object as a file; returns True.
 
@@ -406,20 +651,37 @@ class StorageDriver(Driver[StorageBackend]):
             destination_path: The file to make, or a directory.
             overwrite_existing: Whether a file that is there already is replaced.
             delete_on_failure: Whether what came before a failure is removed.
+            transfer: How the content is moved; None as the driver was told.
 
         Raises:
             InvalidRequestError: The file exists, or cannot be written.
             ObjectDoesNotExistError: The object is gone.
         """
         return await self._save(
-            obj, destination_path, None, None, overwrite_existing, delete_on_failure
+            obj, destination_path, None, None, overwrite_existing, delete_on_failure, transfer
         )
 
     async def download_object_as_stream(
-        self, obj: model.Object, chunk_size: int | None = None
+        self,
+        obj: model.Object,
+        chunk_size: int | None = None,
+        *,
+        if_match: str | None = None,
+        if_none_match: str | None = None,
     ) -> AsyncIterator[bytes]:
-        """Yield an object's content in pieces of `chunk_size` bytes at the most."""
-        async for piece in self._pieces(obj, None, None, chunk_size):
+        """Yield an object's content in pieces of `chunk_size` bytes at the most.
+
+        Args:
+            obj: The object.
+            chunk_size: Bytes of a piece at the most; None for one that suits.
+            if_match: ``extra["etag"]`` that the object must have.
+            if_none_match: One that it may not have.
+
+        Raises:
+            PreconditionFailedError: The object is not what they say.
+        """
+        condition = _condition(if_match, if_none_match)
+        async for piece in self._pieces(obj, None, None, chunk_size, condition):
             yield piece
 
     async def download_object_range(
@@ -442,7 +704,13 @@ class StorageDriver(Driver[StorageBackend]):
             delete_on_failure: Whether what came before a failure is removed.
         """
         return await self._save(
-            obj, destination_path, start_bytes, end_bytes, overwrite_existing, delete_on_failure
+            obj,
+            destination_path,
+            start_bytes,
+            end_bytes,
+            overwrite_existing,
+            delete_on_failure,
+            None,
         )
 
     async def download_object_range_as_stream(
@@ -451,9 +719,25 @@ class StorageDriver(Driver[StorageBackend]):
         start_bytes: int,
         end_bytes: int | None = None,
         chunk_size: int | None = None,
+        *,
+        if_match: str | None = None,
+        if_none_match: str | None = None,
     ) -> AsyncIterator[bytes]:
-        """Yield an object's bytes from `start_bytes` up to but without `end_bytes`."""
-        async for piece in self._pieces(obj, start_bytes, end_bytes, chunk_size):
+        """Yield an object's bytes from `start_bytes` up to but without `end_bytes`.
+
+        Args:
+            obj: The object.
+            start_bytes: First byte, counted from 0.
+            end_bytes: Byte before which to stop; None for the object's end.
+            chunk_size: Bytes of a piece at the most; None for one that suits.
+            if_match: ``extra["etag"]`` that the object must have.
+            if_none_match: One that it may not have.
+
+        Raises:
+            PreconditionFailedError: The object is not what they say.
+        """
+        condition = _condition(if_match, if_none_match)
+        async for piece in self._pieces(obj, start_bytes, end_bytes, chunk_size, condition):
             yield piece
 
     async def delete_object(self, obj: model.Object) -> bool:
@@ -477,12 +761,162 @@ class StorageDriver(Driver[StorageBackend]):
         return await self._each("delete_objects", objects, attempt, limit, "keep")
 
     async def copy_object(
-        self, source: model.Object, container: model.Container, name: str
+        self,
+        source: model.Object,
+        container: model.Container,
+        name: str,
+        *,
+        content_type: str | None = None,
+        meta_data: Mapping[str, str] | None = None,
+        storage_class: str | None = None,
     ) -> Object:
-        """Copy an object within the provider, without its bytes coming here."""
-        job = self._backend.copy_object(source, container, name)
+        """Copy an object within the provider, without its bytes coming here.
+
+        Args:
+            source: The object, of any size.
+            container: Where to put the copy.
+            name: Its name there; one of the same name is replaced.
+            content_type: MIME type; None for the source's.
+            meta_data: All metadata; None for the source's.
+            storage_class: The provider's name of a storage class; None for its default.
+
+        Raises:
+            ObjectDoesNotExistError: There is no such object.
+        """
+        changes = model.ObjectChanges(content_type, meta_data, storage_class)
+        job = self._backend.copy_object(source, container, name, changes)
         what = f"object {name} in container {container.name}"
         return self._object(await self._make(job, what, container, name))
+
+    async def move_object(
+        self, source: model.Object, container: model.Container, name: str
+    ) -> Object:
+        """Give an object another name or container; its bytes do not come here.
+
+        Where the provider cannot rename, the object is copied and the source then deleted; if
+        that fails, `PartialFailureError` tells of the copy.
+
+        Args:
+            source: The object.
+            container: Where to move it.
+            name: Its name there; one of the same name is replaced.
+
+        Raises:
+            ObjectDoesNotExistError: There is no such object.
+        """
+        what = f"object {name} in container {container.name}"
+        job = move_object(self._backend, source, container, name)
+        return self._object(await self._make(job, what, container, name))
+
+    async def update_object(
+        self,
+        obj: model.Object,
+        *,
+        content_type: str | None = None,
+        meta_data: Mapping[str, str] | None = None,
+        storage_class: str | None = None,
+    ) -> Object:
+        """Change type, metadata or storage class of an object; its content stays as it is.
+
+        Args:
+            obj: The object.
+            content_type: New MIME type; None leaves it.
+            meta_data: All new metadata; None leaves it.
+            storage_class: The provider's name of a storage class; None leaves it.
+
+        Raises:
+            ObjectDoesNotExistError: There is no such object.
+        """
+        changes = model.ObjectChanges(content_type, meta_data, storage_class)
+        return self._object(await self._call(self._backend.update_object(obj, changes)))
+
+    async def get_object_tags(self, obj: model.Object) -> dict[str, str]:
+        """Return an object's tags."""
+        return await self._call(self._backend.get_object_tags(obj))
+
+    async def set_object_tags(self, obj: model.Object, tags: Mapping[str, str]) -> bool:
+        """Replace all tags of an object; returns True."""
+        await self._call(self._backend.set_object_tags(obj, tags))
+        return True
+
+    async def presign(
+        self,
+        container: model.Container,
+        object_name: str,
+        method: str = "GET",
+        expires: int = 3600,
+    ) -> model.PresignedURL:
+        """Return an address with which anybody may read (GET) or store (PUT) an object.
+
+        Args:
+            container: The container.
+            object_name: The object, which need not be there yet.
+            method: ``"GET"`` or ``"PUT"``; providers may have others.
+            expires: Seconds for which it is good.
+
+        Raises:
+            InvalidRequestError: The time is longer than the provider allows.
+        """
+        return await self._call(self._backend.presign(container, object_name, method, expires))
+
+    async def get_versioning(self, container: model.Container) -> bool:
+        """Return whether a container keeps older versions of its objects."""
+        return await self._call(self._backend.get_versioning(container))
+
+    async def set_versioning(self, container: model.Container, enabled: bool) -> bool:
+        """Let a container keep older versions of its objects, or no longer; returns True."""
+        await self._call(self._backend.set_versioning(container, enabled))
+        return True
+
+    async def list_object_versions(
+        self, container: model.Container, prefix: str | None = None
+    ) -> list[ObjectVersion]:
+        """Return all versions of a container's objects, by name, the latest of each first.
+
+        Where an object was deleted stands a version with `is_delete_marker`.
+        """
+        return await self._collect(
+            lambda cursor: self._backend.list_object_versions(container, prefix, cursor),
+            self._version,
+        )
+
+    async def iterate_object_versions(
+        self, container: model.Container, prefix: str | None = None
+    ) -> AsyncIterator[ObjectVersion]:
+        """Yield what `list_object_versions` returns, page by page."""
+        async for item in self._walk(
+            lambda cursor: self._backend.list_object_versions(container, prefix, cursor)
+        ):
+            yield self._version(item)
+
+    async def get_object_version(
+        self, container_name: str, object_name: str, version_id: str
+    ) -> ObjectVersion:
+        """Return what is known about one version of an object.
+
+        Raises:
+            ObjectDoesNotExistError: There is none.
+        """
+        job = self._backend.get_object_version(container_name, object_name, version_id)
+        return self._version(await self._call(job))
+
+    async def list_multipart_uploads(
+        self, container: model.Container, prefix: str | None = None
+    ) -> list[model.MultipartUpload]:
+        """Return the multipart uploads to a container that were begun and not ended."""
+        return await self._collect(
+            lambda cursor: self._backend.list_multipart_uploads(container, prefix, cursor),
+            lambda upload: upload,
+        )
+
+    async def abort_multipart_upload(self, upload: model.MultipartUpload) -> bool:
+        """End a multipart upload and delete its parts; returns True.
+
+        Raises:
+            NotFoundError: There is none, or none any more.
+        """
+        await self._call(self._backend.abort_multipart_upload(upload))
+        return True
 
     async def get_container_cdn_url(self, container: model.Container) -> str:
         """Return the address below which anybody may read a container's objects."""
@@ -519,7 +953,12 @@ class StorageDriver(Driver[StorageBackend]):
         return super()._operation_name(operation.replace("iterate_", "list_", 1))
 
     async def _upload(
-        self, source: Body, container: model.Container, spec: model.ObjectSpec, verify: bool
+        self,
+        source: Body,
+        container: model.Container,
+        spec: model.ObjectSpec,
+        verify: bool,
+        transfer: TransferOptions | None,
     ) -> Object:
         checked = CheckedBody(source, self._runtime, is_hashed=verify)
         upload = self._backend.upload_object(container, checked.body, spec)
@@ -538,6 +977,7 @@ class StorageDriver(Driver[StorageBackend]):
         end: int | None,
         overwrite: bool,
         delete_on_failure: bool,
+        transfer: TransferOptions | None,
     ) -> bool:
         whole = start is None and end is None
         await self._transfer(
@@ -554,11 +994,16 @@ class StorageDriver(Driver[StorageBackend]):
         return True
 
     async def _pieces(
-        self, obj: model.Object, start: int | None, end: int | None, size: int | None
+        self,
+        obj: model.Object,
+        start: int | None,
+        end: int | None,
+        size: int | None,
+        condition: model.Condition | None,
     ) -> AsyncIterator[bytes]:
         with RunningCall(self, self._backend, "open_object", None):
             wanted = check_chunk_size(size)
-        stream = await self._transfer(self._backend.open_object(obj, start, end))
+        stream = await self._transfer(self._backend.open_object(obj, start, end, condition))
         try:
             while piece := await self._transfer(stream.read(wanted)):
                 yield piece
@@ -566,15 +1011,37 @@ class StorageDriver(Driver[StorageBackend]):
             await self._transfer(stream.close())
 
     def _portable(self) -> Mapping[Any, Callable[[Any], Any]]:
-        return {model.Container: self._container, model.Object: self._object}
+        return {
+            model.Container: self._container,
+            model.Object: self._object,
+            model.ObjectVersion: self._version,
+            model.Prefix: self._prefix,
+        }
 
     def _container(self, data: model.Container) -> Container:
         return bind(data, Container, self)
 
     def _object(self, data: model.Object) -> Object:
-        bound = bind(data, Object, self)
+        return self._contained(bind(data, Object, self), data)
+
+    def _version(self, data: model.ObjectVersion) -> ObjectVersion:
+        return self._contained(bind(data, ObjectVersion, self), data)
+
+    def _prefix(self, data: model.Prefix) -> Prefix:
+        return self._contained(bind(data, Prefix, self), data)
+
+    def _entry(self, data: model.Object | model.Prefix) -> Object | Prefix:
+        return self._prefix(data) if isinstance(data, model.Prefix) else self._object(data)
+
+    def _contained(self, bound: _Contained, data: model.Object | model.Prefix) -> _Contained:
         object.__setattr__(bound, "container", self._container(data.container))
         return bound
+
+
+def _condition(if_match: str | None, if_none_match: str | None) -> model.Condition | None:
+    if if_match is None and if_none_match is None:
+        return None
+    return model.Condition(if_match, if_none_match)
 
 
 def get_driver(provider: Provider | str) -> type[StorageDriver]:

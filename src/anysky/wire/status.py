@@ -12,6 +12,7 @@ from anysky.errors import (
     InvalidRequestError,
     NotFoundError,
     PermissionDeniedError,
+    PreconditionFailedError,
     ProviderUnavailableError,
     RateLimitedError,
 )
@@ -21,6 +22,7 @@ from anysky.transport.retry import retry_at
 __all__ = ["error_for", "kind_of_status"]
 
 _KINDS: Mapping[int, type[CloudError]] = {
+    304: PreconditionFailedError,
     400: InvalidRequestError,
     401: AuthenticationError,
     403: PermissionDeniedError,
@@ -29,7 +31,7 @@ _KINDS: Mapping[int, type[CloudError]] = {
     408: ProviderUnavailableError,
     409: ConflictError,
     410: NotFoundError,
-    412: ConflictError,
+    412: PreconditionFailedError,
     413: InvalidRequestError,
     415: InvalidRequestError,
     422: InvalidRequestError,
