@@ -14,8 +14,10 @@ Vendor's reference: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operatio
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from anysky.errors import (
@@ -28,7 +30,15 @@ from anysky.errors import (
     ObjectDoesNotExistError,
     UnsupportedOperationError,
 )
-from anysky.model.storage import Container, MultipartUpload, Object
+from anysky.model.storage import (
+    Condition,
+    Container,
+    MultipartUpload,
+    Object,
+    ObjectChanges,
+    ObjectSpec,
+    PresignedURL,
+)
 from anysky.paging import Page
 from anysky.transport.base import ByteStream, Request
 
@@ -189,7 +199,9 @@ class S3Storage(S3Uploads):
             raise
         return answers.object_of_headers(object_name, response.headers, Container(container_name))
 
-    async def open_object(self, obj: Object, start: int | None, end: int | None) -> ByteStream:
+    async def open_object(
+        self, obj: Object, start: int | None, end: int | None, condition: Condition | None = None
+    ) -> ByteStream:
         """Open an object's content, or its bytes from `start` up to but without `end`.
 
         A range that begins at the object's end or later is an error; one that ends later is cut.
@@ -200,12 +212,15 @@ class S3Storage(S3Uploads):
 
         Raises:
             InvalidRequestError: There is no such range.
+            PreconditionFailedError: It is not the object that the condition asks for.
             MalformedResponseError: What came is not what was asked for.
         """
         start, end = check_range(start, end)
         if start is not None and start == end:
             return EmptyStream()
-        headers = {} if start is None else {"range": range_header(start, end)}
+        headers = requests.condition_headers(condition)
+        if start is not None:
+            headers["range"] = range_header(start, end)
         try:
             response = await self._send(
                 "GET",
@@ -240,7 +255,13 @@ class S3Storage(S3Uploads):
         """
         await self._send("DELETE", obj.container.name, obj.name, operation="DeleteObject")
 
-    async def copy_object(self, source: Object, container: Container, name: str) -> Object:
+    async def copy_object(
+        self,
+        source: Object,
+        container: Container,
+        name: str,
+        changes: ObjectChanges | None = None,
+    ) -> Object:
         """Copy an object of up to 5 GiB with its type and metadata, within one provider.
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
@@ -252,18 +273,32 @@ class S3Storage(S3Uploads):
         if source.size > MAX_PUT:
             raise UnsupportedOperationError("S3 copies objects of up to 5 GiB in one request")
         requests.check_key(source.name)
+        changes = changes or ObjectChanges()
+        headers = requests.copy_source(source)
+        if changes.storage_class:
+            headers["x-amz-storage-class"] = changes.storage_class
+        if changes.content_type is not None or changes.meta_data is not None:
+            source = await self._changed(source, changes)
+            content_type = str(source.extra.get("content_type", ""))
+            spec = ObjectSpec(name, content_type=content_type, meta_data=source.meta_data)
+            headers |= requests.upload_headers(spec) | {"x-amz-metadata-directive": "REPLACE"}
         response, answer = await self._send_and_check(
-            "PUT",
-            container.name,
-            name,
-            headers=requests.copy_source(source),
-            operation="CopyObject",
+            "PUT", container.name, name, headers=headers, operation="CopyObject"
         )
-        headers = {**response.headers, "etag": answer.text("ETag", "")}
-        extra = answers.extra_of_new(headers, source.extra.get("content_type"))
+        found = {**response.headers, "etag": answer.text("ETag", "")}
+        extra = answers.extra_of_new(found, source.extra.get("content_type"))
         extra["last_modified"] = answers.date_of(answer.text("LastModified"))
-        digest = answers.digest_of(headers)
+        digest = answers.digest_of(found)
         return Object(name, source.size, digest, extra, dict(source.meta_data), container)
+
+    async def _changed(self, source: Object, changes: ObjectChanges) -> Object:
+        """Return an object as its copy shall be; what is not to be changed is asked for."""
+        known = await self.get_object(source.container.name, source.name)
+        meta = known.meta_data if changes.meta_data is None else dict(changes.meta_data)
+        kind = changes.content_type or known.extra.get("content_type")
+        return Object(
+            known.name, known.size, known.hash, {"content_type": kind}, meta, known.container
+        )
 
     async def get_object_cdn_url(self, obj: Object, options: Mapping[str, Any]) -> str:
         """Return a URL from which anybody may read an object, for a day or ``ex_expiry`` hours.
@@ -272,13 +307,14 @@ class S3Storage(S3Uploads):
             InvalidRequestError: The time is not within a second and seven days.
         """
         hours = float(options.get("ex_expiry", _DEFAULT_EXPIRY_HOURS))
-        return await self.presign(obj.container, obj.name, expires=int(hours * 3600))
+        url = await self.presign(obj.container, obj.name, expires=int(hours * 3600))
+        return url.url
 
     # -- operations of its own -------------------------------------------------------------------
 
     async def presign(
         self, container: Container, object_name: str, method: str = "GET", expires: int = 3600
-    ) -> str:
+    ) -> PresignedURL:
         """Return a URL with which anybody may read, write or delete one object; nothing is sent.
 
         It dies with the credentials, if those are temporary.
@@ -296,7 +332,9 @@ class S3Storage(S3Uploads):
         """
         site = await self._site()
         endpoint, path = site.address(container.name, requests.check_key(object_name))
-        return await self._presigner().presign(method, endpoint, path, (), expires)
+        url = await self._presigner().presign(method, endpoint, path, (), expires)
+        ends = datetime.fromtimestamp(self.runtime.time() + expires, UTC)
+        return PresignedURL(url, method, {}, ends)
 
     async def get_object_tags(self, obj: Object) -> dict[str, str]:
         """Return an object's tags.
@@ -331,28 +369,28 @@ class S3Storage(S3Uploads):
         )
 
     async def list_multipart_uploads(
-        self, container: Container, prefix: str | None = None
-    ) -> list[MultipartUpload]:
-        """Return the multipart uploads to a bucket that were begun and not ended.
+        self, container: Container, prefix: str | None, cursor: str | None
+    ) -> Page[MultipartUpload]:
+        """Return a page of the multipart uploads to a bucket that were begun and not ended.
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html
         """
-        found: list[MultipartUpload] = []
-        start = [("uploads", ""), _URL_ENCODED, *([("prefix", prefix)] if prefix else [])]
-        markers: list[tuple[str, str]] = []
-        while True:
-            response = await self._send(
-                "GET", container.name, params=[*start, *markers], operation="ListMultipartUploads"
-            )
-            answer = answers.decoded(response, answers.Uploads)
-            found += [_upload(item, answer.encoding, container) for item in answer.uploads]
-            if not answer.is_truncated:
-                return found
-            next_key = answers.key_of(answer.key_marker, answer.encoding)
-            following = [("key-marker", next_key), ("upload-id-marker", answer.id_marker)]
-            if following == markers or not answer.uploads:
-                raise MalformedResponseError("the list goes on but its next page is this one")
-            markers = following
+        params = [("uploads", ""), _URL_ENCODED, *([("prefix", prefix)] if prefix else [])]
+        response = await self._send(
+            "GET",
+            container.name,
+            params=[*params, *_markers(cursor, "key-marker", "upload-id-marker")],
+            operation="ListMultipartUploads",
+            missing=ContainerDoesNotExistError,
+        )
+        answer = answers.decoded(response, answers.Uploads)
+        found = [_upload(item, answer.encoding, container) for item in answer.uploads]
+        if not answer.is_truncated:
+            return Page(found, None)
+        following = _cursor(answers.key_of(answer.key_marker, answer.encoding), answer.id_marker)
+        if following == cursor or not found:
+            raise MalformedResponseError("the list goes on but its next page is this one")
+        return Page(found, following)
 
     async def cleanup_all_multipart_uploads(
         self, container: Container, prefix: str | None = None
@@ -362,7 +400,11 @@ class S3Storage(S3Uploads):
         Returns:
             How many there were.
         """
-        uploads = await self.list_multipart_uploads(container, prefix)
+        page = await self.list_multipart_uploads(container, prefix, None)
+        uploads = list(page.items)
+        while page.cursor is not None:
+            page = await self.list_multipart_uploads(container, prefix, page.cursor)
+            uploads += page.items
         for upload in uploads:
             with suppress(NotFoundError):  # it has come to an end by itself
                 await self.abort_multipart_upload(upload)
@@ -378,6 +420,15 @@ class S3Storage(S3Uploads):
             raise
         except CloudError:
             return
+
+
+def _cursor(*markers: str) -> str:
+    return json.dumps(markers)
+
+
+def _markers(cursor: str | None, *names: str) -> list[tuple[str, str]]:
+    """Return as parameters where a list goes on."""
+    return [] if cursor is None else list(zip(names, json.loads(cursor), strict=True))
 
 
 def _upload(item: Any, encoding: str | None, container: Container) -> MultipartUpload:

@@ -15,15 +15,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from anysky.errors import InvalidContainerNameError, InvalidRequestError
-from anysky.model.storage import Object, ObjectSpec
+from anysky.model.storage import Condition, Object, ObjectSpec
 
-from .aws_sigv4 import percent_encode
+from .aws_sigv4 import canonical_query, percent_encode
 
 __all__ = [
     "Site",
     "check_key",
     "check_new_bucket",
     "completion",
+    "condition_headers",
     "copy_source",
     "location_constraint",
     "md5_header",
@@ -129,8 +130,11 @@ def upload_headers(spec: ObjectSpec) -> dict[str, str]:
     headers = {"content-type": spec.content_type}
     if spec.acl:
         headers["x-amz-acl"] = spec.acl
-    if storage_class := spec.options.get(_STORAGE_CLASS):
+    if storage_class := spec.storage_class or spec.options.get(_STORAGE_CLASS):
         headers["x-amz-storage-class"] = str(storage_class)
+    if spec.tags:
+        headers["x-amz-tagging"] = canonical_query(spec.tags.items())
+    headers |= condition_headers(spec.condition)
     for name, value in spec.meta_data.items():
         if not _HEADER_NAME.fullmatch(name):
             raise InvalidRequestError(
@@ -149,6 +153,14 @@ def _metadata(value: str) -> str:
         return f"=?UTF-8?B?{base64.b64encode(value.encode()).decode()}?="
     except UnicodeEncodeError:
         raise InvalidRequestError(f"{value[:80]!r} is not valid Unicode text") from None
+
+
+def condition_headers(condition: Condition | None) -> dict[str, str]:
+    """Return the header fields of a condition."""
+    if condition is None:
+        return {}
+    wanted = {"if-match": condition.if_match, "if-none-match": condition.if_none_match}
+    return {name: etag for name, etag in wanted.items() if etag is not None}
 
 
 def split_headers(
