@@ -39,7 +39,10 @@ class StorageProvider(StrEnum):
     """Providers of object storage."""
 
     AWS = "aws"
+    LOCAL = "local"
     MEMORY = "memory"
+    OPENSTACK = "openstack"
+    OPENSTACK_SWIFT = "openstack_swift"
     S3 = "s3"
     S3_AP_NORTHEAST = "s3_ap_northeast"
     S3_AP_NORTHEAST1 = "s3_ap_northeast_1"
@@ -89,7 +92,10 @@ class Provider(StrEnum):
     DIGITAL_OCEAN = "digitalocean"
     EC2 = "ec2"
     ELB = "elb"
+    LOCAL = "local"
     MEMORY = "memory"
+    OPENSTACK = "openstack"
+    OPENSTACK_SWIFT = "openstack_swift"
     ROUTE53 = "route53"
     S3 = "s3"
     S3_AP_NORTHEAST = "s3_ap_northeast"
@@ -137,7 +143,10 @@ FOLDERS: Mapping[str, Mapping[str, str]] = {
         "s3_us_gov_west": "aws",
         "s3_us_west": "aws",
         "s3_us_west_oregon": "aws",
+        "local": "local",
         "memory": "memory",
+        "openstack": "openstack",
+        "openstack_swift": "openstack",
     },
     "dns": {"aws": "aws", "route53": "aws", "digitalocean": "digitalocean", "memory": "memory"},
     "loadbalancer": {
