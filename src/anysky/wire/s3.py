@@ -6,7 +6,7 @@ A provider's backend is `S3Storage` in front of the contract, and says where its
         async def _site(self) -> Site:
             return Site(self.connection.endpoint, self.account.region)
 
-        def _presigner(self) -> Presigner:
+        def _presigner(self) -> URLSigner:
             return self.connection.signer
 
 Vendor's reference: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations.html
@@ -14,18 +14,16 @@ Vendor's reference: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operatio
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from anysky.errors import (
     CloudError,
     ContainerAlreadyExistsError,
     ContainerDoesNotExistError,
     InvalidRequestError,
-    MalformedResponseError,
     NotFoundError,
     ObjectDoesNotExistError,
     UnsupportedOperationError,
@@ -33,56 +31,43 @@ from anysky.errors import (
 from anysky.model.storage import (
     Condition,
     Container,
-    MultipartUpload,
     Object,
-    ObjectChanges,
-    ObjectSpec,
+    ObjectVersion,
     PresignedURL,
 )
-from anysky.paging import Page
-from anysky.transport.base import ByteStream, Request
+from anysky.transport.base import ByteStream, Response
 
 from . import s3_answers as answers
+from . import s3_errors as errors
 from . import s3_requests as requests
 from .s3_content import (
     EmptyStream,
     ExactStream,
     check_range,
     expected_length,
-    md5_of,
     range_header,
 )
+from .s3_copies import S3Copies
+from .s3_lists import S3Lists
 from .s3_requests import Site
-from .s3_sending import Presigner
-from .s3_uploads import MAX_PUT, S3Uploads
+from .s3_sending import URLSigner
+from .s3_uploads import S3Uploads
 
-__all__ = ["MultipartUpload", "Presigner", "S3Storage", "Site"]
+__all__ = ["S3Storage", "Site", "URLSigner"]
 
 _DEFAULT_EXPIRY_HOURS = 24.0
-_URL_ENCODED = ("encoding-type", "url")
+_DELETE_TRIES = 3
+_PRESIGNED = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 # Regions that a new bucket is not told: AWS's first, which has no name there, and any at all.
 _NO_CONSTRAINT = frozenset({"us-east-1", "auto", ""})
 
 
-class S3Storage(S3Uploads):
+class S3Storage(S3Lists, S3Uploads, S3Copies):
     """The operations of S3, to be mixed into a provider's backend before its contract."""
 
+    bulk: ClassVar[int] = 1000
+
     # -- containers ------------------------------------------------------------------------------
-
-    async def list_containers(self, cursor: str | None) -> Page[Container]:
-        """Return a page of the account's buckets, those in other regions included.
-
-        https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html
-        """
-        site = await self._site()
-        params = [("max-buckets", "1000")]
-        if cursor is not None:
-            params.append(("continuation-token", cursor))
-        request = Request("GET", "/", params, endpoint=site.endpoint, operation="ListBuckets")
-        answer = answers.decoded(await self._exchange(request, site, "the list"), answers.Buckets)
-        return Page(
-            [answers.container_of(bucket) for bucket in answer.buckets], answer.token or None
-        )
 
     async def get_container(self, name: str) -> Container:
         """Return a bucket; `extra` has its region where the provider tells.
@@ -110,9 +95,12 @@ class S3Storage(S3Uploads):
             InvalidRequestError: The endpoint does not make buckets in that region.
         """
         requests.check_new_bucket(name)
-        region = location or (await self._site()).region
+        site = await self._site()
+        there = self._site_in(site, location) if location else None
+        if there is not None and there.endpoint != site.endpoint:
+            self._remember(name, there)
         try:
-            return await self._create_container(name, region)
+            return await self._create_container(name, location or site.region)
         except InvalidRequestError as error:
             # Many an endpoint has a region for signatures only, which is no place for buckets.
             if location is not None or error.code != "InvalidLocationConstraint":
@@ -150,33 +138,6 @@ class S3Storage(S3Uploads):
 
     # -- objects ---------------------------------------------------------------------------------
 
-    async def list_container_objects(
-        self, container: Container, prefix: str | None, cursor: str | None
-    ) -> Page[Object]:
-        """Return a page of up to 1,000 objects in the order of their keys' UTF-8 bytes.
-
-        https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
-        """
-        params = [("list-type", "2"), ("max-keys", "1000"), _URL_ENCODED]
-        if prefix:
-            params.append(("prefix", prefix))
-        if cursor is not None:
-            params.append(("continuation-token", cursor))
-        response = await self._send(
-            "GET",
-            container.name,
-            params=params,
-            operation="ListObjectsV2",
-            missing=ContainerDoesNotExistError,
-        )
-        answer = answers.decoded(response, answers.Listing)
-        if answer.is_truncated and not answer.token:
-            raise MalformedResponseError("the list goes on but names no next page")
-        items = [
-            answers.listed_object(item, answer.encoding, container) for item in answer.contents
-        ]
-        return Page(items, answer.token if answer.is_truncated else None)
-
     async def get_object(self, container_name: str, object_name: str) -> Object:
         """Return what is known about one object.
 
@@ -187,17 +148,22 @@ class S3Storage(S3Uploads):
             ContainerDoesNotExistError: There is no such bucket.
         """
         try:
-            response = await self._send(
-                "HEAD",
-                container_name,
-                object_name,
-                operation="HeadObject",
-                missing=ObjectDoesNotExistError,
-            )
+            response = await self._head(container_name, object_name)
         except ObjectDoesNotExistError as error:
             await self._check_container(container_name, error)
             raise
         return answers.object_of_headers(object_name, response.headers, Container(container_name))
+
+    async def _head(self, container: str, name: str, version_id: str = "") -> Response:
+        return await self._send(
+            "HEAD",
+            container,
+            name,
+            params=[("versionId", version_id)] if version_id else (),
+            headers=self._checksum_mode(),
+            operation="HeadObject",
+            missing=ObjectDoesNotExistError,
+        )
 
     async def open_object(
         self, obj: Object, start: int | None, end: int | None, condition: Condition | None = None
@@ -208,7 +174,7 @@ class S3Storage(S3Uploads):
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
 
-        The whole content is compared with its MD5 where the provider tells that, at its end.
+        The whole content is compared with its digest where the provider tells one, at its end.
 
         Raises:
             InvalidRequestError: There is no such range.
@@ -219,13 +185,13 @@ class S3Storage(S3Uploads):
         if start is not None and start == end:
             return EmptyStream()
         headers = requests.condition_headers(condition)
-        if start is not None:
-            headers["range"] = range_header(start, end)
+        headers |= self._checksum_mode() if start is None else {"range": range_header(start, end)}
         try:
             response = await self._send(
                 "GET",
                 obj.container.name,
                 obj.name,
+                params=requests.version_params(obj),
                 headers=headers,
                 stream=True,
                 operation="GetObject",
@@ -240,8 +206,8 @@ class S3Storage(S3Uploads):
             length = expected_length(response, start, end)
             # Without a length it may be unpacked on its way, and the digest be of the packed.
             whole = start is None and length is not None
-            md5 = answers.md5_of_whole(response.headers) if whole else None
-            return ExactStream(stream, length, md5)
+            digest, algorithm = answers.whole_digest(response.headers) if whole else (None, "md5")
+            return ExactStream(stream, length, digest, algorithm)
         except CloudError:
             await stream.close()
             raise
@@ -249,56 +215,63 @@ class S3Storage(S3Uploads):
     async def delete_object(self, obj: Object) -> None:
         """Delete an object; S3 does not tell whether there was one.
 
-        In a bucket with versions this adds a marker, and older versions stay.
+        In a bucket with versions this adds a marker, and older versions stay. A version is deleted
+        for good.
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html
         """
-        await self._send("DELETE", obj.container.name, obj.name, operation="DeleteObject")
+        await self._send(
+            "DELETE",
+            obj.container.name,
+            obj.name,
+            params=requests.version_params(obj),
+            operation="DeleteObject",
+        )
 
-    async def copy_object(
-        self,
-        source: Object,
-        container: Container,
-        name: str,
-        changes: ObjectChanges | None = None,
-    ) -> Object:
-        """Copy an object of up to 5 GiB with its type and metadata, within one provider.
+    async def delete_objects(self, objects: Sequence[Object]) -> list[CloudError | None]:
+        """Delete up to 1,000 objects of one bucket by one request.
 
-        https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+        Those whose keys XML cannot hold, such as one with a line break, have requests of their own.
 
-        Raises:
-            UnsupportedOperationError: It is larger.
-            ObjectDoesNotExistError: There is no such object.
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
         """
-        if source.size > MAX_PUT:
-            raise UnsupportedOperationError("S3 copies objects of up to 5 GiB in one request")
-        requests.check_key(source.name)
-        changes = changes or ObjectChanges()
-        headers = requests.copy_source(source)
-        if changes.storage_class:
-            headers["x-amz-storage-class"] = changes.storage_class
-        if changes.content_type is not None or changes.meta_data is not None:
-            source = await self._changed(source, changes)
-            content_type = str(source.extra.get("content_type", ""))
-            spec = ObjectSpec(name, content_type=content_type, meta_data=source.meta_data)
-            headers |= requests.upload_headers(spec) | {"x-amz-metadata-directive": "REPLACE"}
-        response, answer = await self._send_and_check(
-            "PUT", container.name, name, headers=headers, operation="CopyObject"
-        )
-        found = {**response.headers, "etag": answer.text("ETag", "")}
-        extra = answers.extra_of_new(found, source.extra.get("content_type"))
-        extra["last_modified"] = answers.date_of(answer.text("LastModified"))
-        digest = answers.digest_of(found)
-        return Object(name, source.size, digest, extra, dict(source.meta_data), container)
+        found: dict[int, CloudError | None] = {}
+        together = [n for n, obj in enumerate(objects) if not requests.is_deleted_alone(obj.name)]
+        tries = 0
+        while together:
+            tries += 1
+            chosen = [objects[number] for number in together]
+            found |= zip(together, await self._delete_together(chosen), strict=True)
+            together = [n for n in together if (error := found[n]) and error.retryable]
+            if tries == _DELETE_TRIES:
+                break
+            if together:
+                await self.runtime.sleep(float(tries))
+        alone = [number for number in range(len(objects)) if number not in found]
+        jobs = [self._delete_alone(objects[number]) for number in alone]
+        found |= zip(alone, await self.runtime.gather(jobs), strict=True)
+        return [found[number] for number in range(len(objects))]
 
-    async def _changed(self, source: Object, changes: ObjectChanges) -> Object:
-        """Return an object as its copy shall be; what is not to be changed is asked for."""
-        known = await self.get_object(source.container.name, source.name)
-        meta = known.meta_data if changes.meta_data is None else dict(changes.meta_data)
-        kind = changes.content_type or known.extra.get("content_type")
-        return Object(
-            known.name, known.size, known.hash, {"content_type": kind}, meta, known.container
+    async def _delete_together(self, objects: Sequence[Object]) -> list[CloudError | None]:
+        body = requests.deletion(objects)
+        response = await self._send(
+            "POST",
+            objects[0].container.name,
+            params=[("delete", "")],
+            headers=requests.md5_header(body),
+            body=body,
+            repeatable=True,
+            operation="DeleteObjects",
+            missing=ContainerDoesNotExistError,
         )
+        return errors.deletion_errors(response, objects)
+
+    async def _delete_alone(self, obj: Object) -> CloudError | None:
+        try:
+            await self.delete_object(obj)
+        except CloudError as error:
+            return error
+        return None
 
     async def get_object_cdn_url(self, obj: Object, options: Mapping[str, Any]) -> str:
         """Return a URL from which anybody may read an object, for a day or ``ex_expiry`` hours.
@@ -328,9 +301,11 @@ class S3Storage(S3Uploads):
             expires: Seconds, up to seven days.
 
         Raises:
-            InvalidRequestError: The time is out of range.
+            InvalidRequestError: The time is out of range, or the method another.
         """
-        site = await self._site()
+        if method not in _PRESIGNED:
+            raise InvalidRequestError(f"no URL is signed for {method!r}: only for GET or PUT")
+        site = await self._bucket_site(container.name)
         endpoint, path = site.address(container.name, requests.check_key(object_name))
         url = await self._presigner().presign(method, endpoint, path, (), expires)
         ends = datetime.fromtimestamp(self.runtime.time() + expires, UTC)
@@ -345,7 +320,7 @@ class S3Storage(S3Uploads):
             "GET",
             obj.container.name,
             obj.name,
-            params=[("tagging", "")],
+            params=[("tagging", ""), *requests.version_params(obj)],
             operation="GetObjectTagging",
             missing=ObjectDoesNotExistError,
         )
@@ -361,36 +336,76 @@ class S3Storage(S3Uploads):
             "PUT",
             obj.container.name,
             obj.name,
-            params=[("tagging", "")],
-            headers=requests.md5_header(md5_of(body)),
+            params=[("tagging", ""), *requests.version_params(obj)],
+            headers=requests.md5_header(body),
             body=body,
             operation="PutObjectTagging",
             missing=ObjectDoesNotExistError,
         )
 
-    async def list_multipart_uploads(
-        self, container: Container, prefix: str | None, cursor: str | None
-    ) -> Page[MultipartUpload]:
-        """Return a page of the multipart uploads to a bucket that were begun and not ended.
+    async def get_versioning(self, container: Container) -> bool:
+        """Return whether a bucket keeps older versions of its objects.
 
-        https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketVersioning.html
         """
-        params = [("uploads", ""), _URL_ENCODED, *([("prefix", prefix)] if prefix else [])]
         response = await self._send(
             "GET",
             container.name,
-            params=[*params, *_markers(cursor, "key-marker", "upload-id-marker")],
-            operation="ListMultipartUploads",
+            params=[("versioning", "")],
+            operation="GetBucketVersioning",
             missing=ContainerDoesNotExistError,
         )
-        answer = answers.decoded(response, answers.Uploads)
-        found = [_upload(item, answer.encoding, container) for item in answer.uploads]
-        if not answer.is_truncated:
-            return Page(found, None)
-        following = _cursor(answers.key_of(answer.key_marker, answer.encoding), answer.id_marker)
-        if following == cursor or not found:
-            raise MalformedResponseError("the list goes on but its next page is this one")
-        return Page(found, following)
+        return answers.decoded(response, answers.Versioning).status == "Enabled"
+
+    async def set_versioning(self, container: Container, enabled: bool) -> None:
+        """Let a bucket keep older versions of its objects from now on, or no longer.
+
+        Versions that are there stay. AWS advises to wait for 15 minutes after the first time.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketVersioning.html
+        """
+        body = requests.versioning(enabled)
+        await self._send(
+            "PUT",
+            container.name,
+            params=[("versioning", "")],
+            headers=requests.md5_header(body),
+            body=body,
+            operation="PutBucketVersioning",
+            missing=ContainerDoesNotExistError,
+        )
+
+    async def get_object_version(
+        self, container_name: str, object_name: str, version_id: str
+    ) -> ObjectVersion:
+        """Return what is known about one version of an object, by two requests.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/RetMetaOfObjVersion.html
+
+        Raises:
+            ObjectDoesNotExistError: There is none.
+        """
+        container = Container(container_name)
+        try:
+            response = await self._head(container_name, object_name, version_id)
+        except (InvalidRequestError, UnsupportedOperationError) as error:
+            if error.headers.get("x-amz-delete-marker") != "true":
+                raise _no_version(error, object_name, version_id) from error
+            is_latest = await self._latest(container_name, object_name) == version_id
+            return answers.marker_of_headers(
+                object_name, error.headers, container, version_id, is_latest=is_latest
+            )
+        is_latest = await self._latest(container_name, object_name) == version_id
+        found = answers.object_of_headers(object_name, response.headers, container)
+        return answers.version_of(found, version_id, is_latest=is_latest)
+
+    async def _latest(self, container: str, name: str) -> str:
+        """Return the id of the version, or delete marker, that an object's name means now."""
+        try:
+            headers = (await self._head(container, name)).headers
+        except ObjectDoesNotExistError as error:
+            headers = error.headers
+        return headers.get("x-amz-version-id", "null")
 
     async def cleanup_all_multipart_uploads(
         self, container: Container, prefix: str | None = None
@@ -422,15 +437,12 @@ class S3Storage(S3Uploads):
             return
 
 
-def _cursor(*markers: str) -> str:
-    return json.dumps(markers)
-
-
-def _markers(cursor: str | None, *names: str) -> list[tuple[str, str]]:
-    """Return as parameters where a list goes on."""
-    return [] if cursor is None else list(zip(names, json.loads(cursor), strict=True))
-
-
-def _upload(item: Any, encoding: str | None, container: Container) -> MultipartUpload:
-    name = answers.key_of(item.key, encoding)
-    return MultipartUpload(container, name, item.upload_id, answers.date_of(item.initiated))
+def _no_version(error: CloudError, name: str, version_id: str) -> CloudError:
+    """Return the error for a version that is not there: for some ids S3 says no more than 400."""
+    if error.status != 400 or error.code:  # noqa: PLR2004 - Bad Request
+        return error
+    return ObjectDoesNotExistError(
+        f"there is no version {version_id[:80]!r} of {name[:200]!r}",
+        status=error.status,
+        request_id=error.request_id,
+    )

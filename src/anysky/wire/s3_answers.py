@@ -1,7 +1,6 @@
-"""What S3 answers, as data: records of its XML, header fields, errors.
+"""What S3 answers, as data: records of its XML, header fields.
 
-Vendor's reference: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations.html and
-https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+Vendor's reference: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations.html
 """
 
 from __future__ import annotations
@@ -12,32 +11,12 @@ from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
-from anysky.errors import (
-    AuthenticationError,
-    CloudError,
-    ConflictError,
-    ContainerAlreadyExistsError,
-    ContainerDoesNotExistError,
-    ContainerIsNotEmptyError,
-    InvalidContainerNameError,
-    InvalidRequestError,
-    MalformedResponseError,
-    NotFoundError,
-    ObjectDoesNotExistError,
-    ObjectHashMismatchError,
-    PermissionDeniedError,
-    PreconditionFailedError,
-    ProviderUnavailableError,
-    QuotaExceededError,
-    RateLimitedError,
-    UnsafeResponseError,
-    UnsupportedOperationError,
-)
+from anysky.errors import MalformedResponseError
 from anysky.model.base import lazy_extra
-from anysky.model.storage import Container, Object
+from anysky.model.storage import Container, MultipartUpload, Object, ObjectVersion, Part, Prefix
 from anysky.transport.base import Response
 
-from .status import error_for
+from . import s3_checksums as checksums
 from .xml import (
     Element,
     Record,
@@ -50,77 +29,37 @@ from .xml import (
     records,
     required,
     text,
+    texts,
 )
 
 __all__ = [
     "Buckets",
     "Listing",
+    "PartList",
     "Tags",
     "Uploads",
+    "Versioning",
     "container_of",
     "date_of",
     "decoded",
     "digest_of",
-    "embedded_error",
-    "error_of",
+    "entries_of",
     "extra_of_new",
     "key_of",
     "listed_object",
-    "md5_of_whole",
+    "listed_part",
+    "listed_upload",
+    "listed_versions",
+    "marker_of_headers",
+    "md5_of_etag",
     "object_of_headers",
-    "redirect_error",
+    "part_checksums",
     "tree_of",
+    "version_of",
+    "whole_digest",
 ]
 
 R = TypeVar("R", bound=Record)
-
-_ERRORS: Mapping[str, type[CloudError]] = {
-    "AccessDenied": PermissionDeniedError,
-    "AccountProblem": PermissionDeniedError,
-    "AllAccessDisabled": PermissionDeniedError,
-    "AuthorizationHeaderMalformed": AuthenticationError,
-    "BadDigest": ObjectHashMismatchError,
-    "BucketAlreadyExists": ContainerAlreadyExistsError,
-    "BucketAlreadyOwnedByYou": ContainerAlreadyExistsError,
-    "BucketNotEmpty": ContainerIsNotEmptyError,
-    "ConditionalRequestConflict": ConflictError,
-    "ExpiredToken": AuthenticationError,
-    "InternalError": ProviderUnavailableError,
-    "InvalidAccessKeyId": AuthenticationError,
-    "InvalidBucketName": InvalidContainerNameError,
-    "InvalidObjectState": ConflictError,
-    "InvalidSecurity": AuthenticationError,
-    "InvalidToken": AuthenticationError,
-    "MethodNotAllowed": UnsupportedOperationError,
-    "NoSuchBucket": ContainerDoesNotExistError,
-    "NoSuchKey": ObjectDoesNotExistError,
-    "NoSuchUpload": NotFoundError,
-    "NoSuchVersion": ObjectDoesNotExistError,
-    "NotImplemented": UnsupportedOperationError,
-    "NotSignedUp": PermissionDeniedError,
-    "OperationAborted": ConflictError,
-    "PreconditionFailed": PreconditionFailedError,
-    "QuotaExceeded": QuotaExceededError,
-    "RequestTimeTooSkewed": AuthenticationError,
-    "RequestTimeout": ProviderUnavailableError,
-    "ServiceUnavailable": ProviderUnavailableError,
-    "SignatureDoesNotMatch": AuthenticationError,
-    "SlowDown": RateLimitedError,
-    "TokenRefreshRequired": AuthenticationError,
-    "TooManyBuckets": QuotaExceededError,
-    "TooManyRequests": RateLimitedError,
-    "XAmzContentSHA256Mismatch": ObjectHashMismatchError,
-}
-# Answers by which S3 says that a bucket is in another region: by code, or without a body by status.
-_ELSEWHERE = frozenset(
-    {
-        "AuthorizationHeaderMalformed",
-        "IllegalLocationConstraintException",
-        "PermanentRedirect",
-        "TemporaryRedirect",
-    }
-)
-_ELSEWHERE_STATUS = frozenset({301, 307, 400})
 
 _EXTRA: Mapping[str, str] = {
     "cache-control": "cache_control",
@@ -139,11 +78,13 @@ _EXTRA: Mapping[str, str] = {
     "x-amz-storage-class": "storage_class",
     "x-amz-tagging-count": "tag_count",
     "x-amz-version-id": "version_id",
+    "x-amz-website-redirect-location": "website_redirect_location",
 }
 _META = "x-amz-meta-"
 _MD5_DIGITS = 32
 _HEX = frozenset("0123456789abcdef")
 _KMS = "aws:kms"
+_FASTEST = ("crc32", "sha256", "md5")
 
 
 class _Bucket(Record):
@@ -174,6 +115,29 @@ class Listing(Record, root="ListBucketResult"):
     token: str | None = text("NextContinuationToken")
     encoding: str | None = text("EncodingType")
     contents: list[_Contents] = records("Contents", _Contents)
+    prefixes: list[str] = texts("CommonPrefixes/Prefix")
+
+
+class Versioning(Record, root="VersioningConfiguration"):
+    """The answer of GetBucketVersioning."""
+
+    status: str | None = text("Status")
+
+
+class _Part(Record):
+    number: int | None = integer("PartNumber")
+    size: int = integer("Size", 0)
+    etag: str = required("ETag")
+    crc32: str = text("ChecksumCRC32", "")
+    crc32c: str = text("ChecksumCRC32C", "")
+
+
+class PartList(Record, root="ListPartsResult"):
+    """The answer of ListParts."""
+
+    is_truncated: bool = boolean("IsTruncated", False)
+    marker: str = text("NextPartNumberMarker", "")
+    parts: list[_Part] = records("Part", _Part)
 
 
 class _Upload(Record):
@@ -181,6 +145,7 @@ class _Upload(Record):
     upload_id: str = required("UploadId")
     initiated: str | None = text("Initiated")
     storage_class: str | None = text("StorageClass")
+    algorithm: str = text("ChecksumAlgorithm", "")
 
 
 class Uploads(Record, root="ListMultipartUploadsResult"):
@@ -268,6 +233,100 @@ def _listed_extra(item: _Contents) -> dict[str, Any]:
     return extra
 
 
+def entries_of(answer: Listing, container: Container) -> list[Object | Prefix]:
+    """Return objects and prefixes of a list, in the order of their names' UTF-8 bytes."""
+    encoding = answer.encoding
+    found: list[Object | Prefix] = [
+        listed_object(item, encoding, container) for item in answer.contents
+    ]
+    found += [Prefix(key_of(name, encoding), container) for name in answer.prefixes]
+    return sorted(found, key=lambda entry: entry.name.encode("utf-8", "surrogatepass"))
+
+
+def listed_versions(tree: Element, container: Container) -> list[ObjectVersion]:
+    """Make the versions of ListObjectVersions, delete markers among them, in their order."""
+    encoding = tree.text("EncodingType")
+    kinds = {"Version": False, "DeleteMarker": True}
+    return [
+        _listed_version(item, encoding, container, is_marker=kinds[item.tag])
+        for item in tree.children
+        if item.tag in kinds
+    ]
+
+
+def _listed_version(
+    item: Element, encoding: str | None, container: Container, *, is_marker: bool
+) -> ObjectVersion:
+    etag, version_id = item.text("ETag"), item.text("VersionId", "")
+    extra = {"last_modified": date_of(item.text("LastModified")), "version_id": version_id}
+    kept = {"etag": etag, "storage_class": item.text("StorageClass")}
+    return ObjectVersion(
+        name=key_of(item.text("Key", ""), encoding),
+        size=int(item.text("Size", "0")),
+        hash=etag.strip('"') if etag else None,
+        extra=extra | {name: value for name, value in kept.items() if value},
+        meta_data={},
+        container=container,
+        version_id=version_id,
+        is_latest=item.text("IsLatest") == "true",
+        is_delete_marker=is_marker,
+    )
+
+
+def version_of(obj: Object, version_id: str, *, is_latest: bool) -> ObjectVersion:
+    """Make a version of what is known about it as an object."""
+    return ObjectVersion(
+        obj.name,
+        obj.size,
+        obj.hash,
+        obj.extra,
+        obj.meta_data,
+        obj.container,
+        version_id,
+        is_latest,
+    )
+
+
+def marker_of_headers(
+    name: str, headers: Mapping[str, str], container: Container, version_id: str, *, is_latest: bool
+) -> ObjectVersion:
+    """Make a delete marker of the header fields by which HeadObject refuses to read it."""
+    extra = _extra_of_headers({k: v for k, v in headers.items() if k == "last-modified"})
+    extra["version_id"] = version_id
+    return ObjectVersion(name, 0, None, extra, {}, container, version_id, is_latest, True)
+
+
+def listed_part(item: _Part) -> Part:
+    """Make a part of an entry of ListParts.
+
+    Raises:
+        MalformedResponseError: It has no number.
+    """
+    if item.number is None:
+        raise MalformedResponseError("a part without a number")
+    known = _decoded({"crc32": item.crc32, "crc32c": item.crc32c})
+    md5 = _md5(item.etag.strip('"'))
+    return Part(item.number, item.size, item.etag, known | ({"md5": md5} if md5 else {}))
+
+
+def part_checksums(answer: Element) -> dict[str, str]:
+    """Return the digests of a part that was copied, in hex."""
+    names = ("crc32", "crc32c")
+    return _decoded({name: answer.text(checksums.checksum_tag(name), "") for name in names})
+
+
+def _decoded(given: Mapping[str, str]) -> dict[str, str]:
+    found = {name: checksums.decoded(name, value) for name, value in given.items()}
+    return {name: digest for name, digest in found.items() if digest}
+
+
+def listed_upload(item: _Upload, encoding: str | None, container: Container) -> MultipartUpload:
+    """Make an upload of an entry of ListMultipartUploads."""
+    extra = {"checksum": item.algorithm.lower()} if item.algorithm else {}
+    name = key_of(item.key, encoding)
+    return MultipartUpload(container, name, item.upload_id, date_of(item.initiated), extra)
+
+
 def object_of_headers(name: str, headers: Mapping[str, str], container: Container) -> Object:
     """Make an object of the header fields of HeadObject.
 
@@ -294,6 +353,9 @@ def _extra_of_headers(headers: Mapping[str, str]) -> dict[str, Any]:
         extra["etag"] = headers["etag"]
     if "last-modified" in headers:
         extra["last_modified"] = _http_date(headers["last-modified"])
+    known = checksums.whole_checksums(headers, md5_of_etag(headers))
+    if known:
+        extra["checksums"] = known
     return extra
 
 
@@ -317,9 +379,20 @@ def digest_of(headers: Mapping[str, str]) -> str | None:
     return None if not etag or (encrypted and len(etag) == _MD5_DIGITS) else etag
 
 
-def md5_of_whole(headers: Mapping[str, str]) -> str | None:
-    """Return the MD5 of an object's content, if the ETag is that: not of one stored in parts."""
-    digest = (digest_of(headers) or "").lower()
+def whole_digest(headers: Mapping[str, str]) -> tuple[str | None, str]:
+    """Return the digest of the whole content that is computed fastest, in hex, and its name."""
+    known = checksums.whole_checksums(headers, md5_of_etag(headers))
+    name = next((name for name in _FASTEST if name in known), "md5")
+    return known.get(name), name
+
+
+def md5_of_etag(headers: Mapping[str, str]) -> str | None:
+    """Return the MD5 that the ETag is; None if it is none, as that of an object in parts."""
+    return _md5(digest_of(headers))
+
+
+def _md5(etag: str | None) -> str | None:
+    digest = (etag or "").lower()
     return digest if len(digest) == _MD5_DIGITS and _HEX.issuperset(digest) else None
 
 
@@ -352,82 +425,3 @@ def _http_date(value: str) -> datetime | None:
     except ValueError:
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-# -- errors --------------------------------------------------------------------------------------
-
-
-def error_of(
-    response: Response, region: str, missing: type[CloudError] | None, subject: str
-) -> CloudError:
-    """Return the error that an answer is.
-
-    Args:
-        response: The answer; that of HEAD has no body, so that only its status tells.
-        region: The driver's region, to say that the bucket is in another.
-        missing: What 404 means where the answer has no code of its own.
-        subject: What was asked for, for an answer that says nothing.
-    """
-    error = _read_error(response) or Element("Error", {})
-    code = error.text("Code", "")
-    elsewhere = _elsewhere(response, code, error.text("Region"), region)
-    if elsewhere is not None:
-        return elsewhere
-    if not code and response.status == 404:  # noqa: PLR2004 - Not Found
-        return _error_for(response, error, code, missing, f"there is no {subject}")
-    fallback = f"{code or 'the provider refused the request'} for {subject}"
-    return _error_for(response, error, code, _ERRORS.get(code), fallback)
-
-
-def embedded_error(response: Response, tree: Element) -> CloudError | None:
-    """Return the error in an answer 200, whose status left before the work was done."""
-    if tree.tag != "Error":
-        return None
-    code = tree.text("Code", "")
-    return _error_for(response, tree, code, _ERRORS.get(code, ProviderUnavailableError), code)
-
-
-def redirect_error(refused: UnsafeResponseError, region: str) -> CloudError:
-    """Return the error for a redirect: one that names the bucket's region, if that is known."""
-    response = Response(refused.status or 0, refused.headers, refused.body)
-    error = _read_error(response)
-    code, right = (error.text("Code", ""), error.text("Region")) if error else ("", None)
-    return _elsewhere(response, code, right, region) or refused
-
-
-def _read_error(response: Response) -> Element | None:
-    try:
-        tree = parse(response.body)
-    except XMLError:
-        return None
-    return tree if tree.tag == "Error" else None
-
-
-def _elsewhere(
-    response: Response, code: str, right: str | None, region: str
-) -> InvalidRequestError | None:
-    right = response.headers.get("x-amz-bucket-region") or right
-    known = code in _ELSEWHERE or (not code and response.status in _ELSEWHERE_STATUS)
-    if not known or not right or right == region:
-        return None
-    return InvalidRequestError(
-        f"the bucket is in the region {right[:64]!r}, and this driver is for {region!r}: "
-        f"make another driver with region={right[:64]!r}",
-        status=response.status,
-        code=code,
-        request_id=response.headers.get("x-amz-request-id", ""),
-        body=response.body,
-        headers=dict(response.headers),
-    )
-
-
-def _error_for(
-    response: Response, error: Element, code: str, kind: type[CloudError] | None, fallback: str
-) -> CloudError:
-    return error_for(
-        response,
-        error.text("Message", "") or fallback,
-        kind=kind,
-        code=code,
-        request_id=response.headers.get("x-amz-request-id", "") or error.text("RequestId", ""),
-    )

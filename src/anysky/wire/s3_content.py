@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
-from typing import cast
+from typing import Protocol, cast
 
 from anysky.errors import (
     ConnectionFailedError,
@@ -22,6 +23,7 @@ __all__ = [
     "ExactStream",
     "PartReader",
     "check_range",
+    "crc32_of",
     "expected_length",
     "md5_of",
     "memory_body",
@@ -185,16 +187,24 @@ class ExactStream:
     Args:
         inner: The stream.
         expected: How many bytes it has; None if nobody knows.
-        md5: The MD5 of all of it in hex; None if nobody knows.
+        digest: The digest of all of it in hex; None if nobody knows.
+        algorithm: What digest it is: ``"md5"``, ``"sha256"`` or ``"crc32"``.
     """
 
-    __slots__ = ("_inner", "_left", "_md5", "_seen")
+    __slots__ = ("_algorithm", "_digest", "_inner", "_left", "_seen")
 
-    def __init__(self, inner: ByteStream, expected: int | None, md5: str | None = None) -> None:
+    def __init__(
+        self,
+        inner: ByteStream,
+        expected: int | None,
+        digest: str | None = None,
+        algorithm: str = "md5",
+    ) -> None:
         self._inner = inner
         self._left = expected
-        self._md5 = md5
-        self._seen = hashlib.md5(usedforsecurity=False)
+        self._digest = digest
+        self._algorithm = algorithm
+        self._seen = _running_digest(algorithm)
 
     async def read(self, size: int) -> bytes:
         """Return up to `size` bytes; see `ByteStream.read`.
@@ -215,20 +225,62 @@ class ExactStream:
                 raise MalformedResponseError("more bytes came than the answer had promised")
             if not piece and self._left:
                 raise ConnectionFailedError(f"the content ended {self._left} bytes early")
-        if self._md5 is not None:
-            self._check(piece, self._md5)
+        if self._digest is not None:
+            self._check(piece, self._digest)
         return piece
 
-    def _check(self, piece: bytes, md5: str) -> None:
+    def _check(self, piece: bytes, promised: str) -> None:
         self._seen.update(piece)
-        if not piece and self._seen.hexdigest() != md5:
+        if piece:
+            return
+        found = self._seen.hexdigest()
+        if found != promised:
             raise ObjectHashMismatchError(
-                f"the content has the MD5 {self._seen.hexdigest()} and should have {md5}"
+                f"the content has the {self._algorithm.upper()} {found} and should have {promised}"
             )
 
     async def close(self) -> None:
         """Close the inner stream."""
         await self._inner.close()
+
+
+class _RunningDigest(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+    def hexdigest(self) -> str: ...
+
+
+class _CRC32:
+    def __init__(self) -> None:
+        self._value = 0
+
+    def update(self, data: bytes, /) -> None:
+        self._value = zlib.crc32(data, self._value)
+
+    def hexdigest(self) -> str:
+        return f"{self._value:08x}"
+
+
+def _running_digest(algorithm: str) -> _RunningDigest:
+    if algorithm == "crc32":
+        return _CRC32()
+    return hashlib.new(algorithm, usedforsecurity=False)
+
+
+async def crc32_of(body: Body, runtime: Runtime) -> str:
+    """Return the CRC32 of a body, which can be sent twice, in hex."""
+    digest = _CRC32()
+    pieces = body.open()
+    if isinstance(pieces, AsyncIterator):
+        async for piece in pieces:
+            digest.update(piece)
+    else:
+        await runtime.in_thread(partial(_consume, pieces, digest))
+    return digest.hexdigest()
+
+
+def _consume(pieces: Iterator[bytes], digest: _RunningDigest) -> None:
+    for piece in pieces:
+        digest.update(piece)
 
 
 class EmptyStream:

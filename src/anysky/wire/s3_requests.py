@@ -15,9 +15,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from anysky.errors import InvalidContainerNameError, InvalidRequestError
-from anysky.model.storage import Condition, Object, ObjectSpec
+from anysky.model.storage import Condition, Object, ObjectSpec, ObjectVersion, Part
 
 from .aws_sigv4 import canonical_query, percent_encode
+from .s3_checksums import checksum_tag, encoded
+from .s3_content import md5_of
 
 __all__ = [
     "Site",
@@ -25,12 +27,16 @@ __all__ = [
     "check_new_bucket",
     "completion",
     "condition_headers",
-    "copy_source",
+    "copy_headers",
+    "deletion",
+    "divided_headers",
+    "is_deleted_alone",
     "location_constraint",
     "md5_header",
-    "split_headers",
     "tagging",
     "upload_headers",
+    "version_params",
+    "versioning",
 ]
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -41,6 +47,8 @@ _STORAGE_CLASS = "ex_storage_class"
 # What goes with a multipart upload as a whole, with each of its parts, and with its end.
 _PER_PART = "x-amz-server-side-encryption-customer-"
 _AT_END = frozenset({"if-match", "if-none-match"})
+# What XML 1.0 cannot hold, or what its readers change: these keys are deleted one by one.
+_NOT_IN_XML = re.compile("[\x00-\x1f\x7f-\x9f\u2028\ud800-\udfff\ufffe\uffff]|^\\s|\\s$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +171,7 @@ def condition_headers(condition: Condition | None) -> dict[str, str]:
     return {name: etag for name, etag in wanted.items() if etag is not None}
 
 
-def split_headers(
+def divided_headers(
     headers: Mapping[str, str],
 ) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
     """Divide an upload's header fields: for the start of a multipart upload, its parts, its end."""
@@ -173,15 +181,21 @@ def split_headers(
     return start, part, at_end | part
 
 
-def md5_header(digest: bytes) -> dict[str, str]:
+def md5_header(body: bytes) -> dict[str, str]:
     """Return the header field by which the provider checks a body."""
-    return {"content-md5": base64.b64encode(digest).decode()}
+    return {"content-md5": base64.b64encode(md5_of(body)).decode()}
 
 
-def copy_source(source: Object) -> dict[str, str]:
+def version_params(obj: Object) -> list[tuple[str, str]]:
+    """Return the parameter that means one version of an object, if it is one."""
+    return [("versionId", obj.version_id)] if isinstance(obj, ObjectVersion) else []
+
+
+def copy_headers(source: Object) -> dict[str, str]:
     """Return the header field that names the source of a copy."""
     bucket, key = percent_encode(source.container.name), percent_encode(source.name, safe="/")
-    return {"x-amz-copy-source": f"{bucket}/{key}"}
+    query = canonical_query(version_params(source))
+    return {"x-amz-copy-source": f"{bucket}/{key}{'?' if query else ''}{query}"}
 
 
 def location_constraint(region: str) -> bytes:
@@ -193,13 +207,26 @@ def location_constraint(region: str) -> bytes:
     ).encode()
 
 
-def completion(etags: Sequence[str]) -> bytes:
-    """Return the body that puts parts together, numbered from 1."""
-    parts = "".join(
-        f"<Part><PartNumber>{number}</PartNumber><ETag>{html.escape(etag)}</ETag></Part>"
-        for number, etag in enumerate(etags, 1)
+def completion(parts: Sequence[Part], checksum: str = "") -> bytes:
+    """Return the body that puts parts together.
+
+    Args:
+        parts: The parts.
+        checksum: Name of the digest that was sent with them, if one was.
+    """
+    items = "".join(
+        f"<Part><PartNumber>{part.number}</PartNumber><ETag>{html.escape(part.etag)}</ETag>"
+        f"{_checksum(part, checksum)}</Part>"
+        for part in sorted(parts, key=lambda part: part.number)
     )
-    return (f"<CompleteMultipartUpload {_NAMESPACE}>{parts}</CompleteMultipartUpload>").encode()
+    return (f"<CompleteMultipartUpload {_NAMESPACE}>{items}</CompleteMultipartUpload>").encode()
+
+
+def _checksum(part: Part, name: str) -> str:
+    if name not in part.checksums:
+        return ""
+    tag = checksum_tag(name)
+    return f"<{tag}>{encoded(name, part.checksums[name])}</{tag}>"
 
 
 def tagging(tags: Mapping[str, str]) -> bytes:
@@ -209,3 +236,29 @@ def tagging(tags: Mapping[str, str]) -> bytes:
         for key, value in tags.items()
     )
     return f"<Tagging {_NAMESPACE}><TagSet>{items}</TagSet></Tagging>".encode()
+
+
+def versioning(enabled: bool) -> bytes:
+    """Return the body that switches versions on or off."""
+    status = "Enabled" if enabled else "Suspended"
+    return (
+        f"<VersioningConfiguration {_NAMESPACE}><Status>{status}</Status></VersioningConfiguration>"
+    ).encode()
+
+
+def is_deleted_alone(key: str) -> bool:
+    """Whether a key cannot be told in XML."""
+    return _NOT_IN_XML.search(key) is not None
+
+
+def deletion(objects: Sequence[Object]) -> bytes:
+    """Return the body that deletes objects and asks for failures only."""
+    items = "".join(f"<Object>{_identity(obj)}</Object>" for obj in objects)
+    return f"<Delete {_NAMESPACE}>{items}<Quiet>true</Quiet></Delete>".encode()
+
+
+def _identity(obj: Object) -> str:
+    key = f"<Key>{html.escape(check_key(obj.name))}</Key>"
+    if not isinstance(obj, ObjectVersion):
+        return key
+    return f"{key}<VersionId>{html.escape(obj.version_id)}</VersionId>"

@@ -6,27 +6,30 @@ Vendor's reference: https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuove
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 
 from anysky import deadlines
 from anysky.errors import (
     CloudError,
+    ConflictError,
     ContainerDoesNotExistError,
     InvalidRequestError,
-    MalformedResponseError,
     NotFoundError,
     ObjectHashMismatchError,
+    OutcomeUnknownError,
+    PreconditionFailedError,
 )
 from anysky.ledger import Ledger, unnoted
-from anysky.model.storage import Container, MultipartUpload, Object, ObjectSpec
+from anysky.model.storage import Container, MultipartUpload, Object, ObjectSpec, Part
 from anysky.transport.base import Body
 
 from . import s3_answers as answers
 from . import s3_requests as requests
+from .s3_checksums import checksum_headers
 from .s3_content import PartReader, md5_of, memory_body
-from .s3_sending import S3Requests
+from .s3_multipart import S3Multipart, stored_object
 
 __all__ = ["MAX_PARTS", "MAX_PUT", "PART_SIZE", "S3Uploads"]
 
@@ -37,10 +40,12 @@ MAX_PUT = 5 * 1024**3
 """Bytes that one PutObject or CopyObject takes at the most."""
 
 _ABORT_SECONDS = 30.0
-_MD5_DIGITS = 32
+_CONFLICT = "ConditionalRequestConflict"
+_CONFLICT_TRIES = 5
+_CONFLICT_WAIT = 0.2
 
 
-class S3Uploads(S3Requests):
+class S3Uploads(S3Multipart):
     """Stores objects."""
 
     async def upload_object(self, container: Container, body: Body, spec: ObjectSpec) -> Object:
@@ -71,77 +76,90 @@ class S3Uploads(S3Requests):
         finally:
             await parts.close()
 
-    async def abort_multipart_upload(self, upload: MultipartUpload) -> None:
-        """End a multipart upload and delete its parts.
+    async def _put(self, container: Container, body: Body, spec: ObjectSpec) -> Object:
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                return await self._put_once(container, body, spec)
+            except ConflictError as error:
+                # Somebody else was storing it at the same moment; asked again, S3 knows who won.
+                again = error.code == _CONFLICT and body.replayable and tries < _CONFLICT_TRIES
+                if not again:
+                    raise
+            await self.runtime.sleep(_CONFLICT_WAIT * tries)
 
-        https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html
+    async def _put_once(self, container: Container, body: Body, spec: ObjectSpec) -> Object:
+        given = dict(spec.checksums) | ({"md5": spec.md5} if spec.md5 else {})
+        try:
+            response = await self._send(
+                "PUT",
+                container.name,
+                spec.name,
+                headers=requests.upload_headers(spec) | checksum_headers(given, self.checksums),
+                body=body,
+                operation="PutObject",
+                missing=ContainerDoesNotExistError,
+            )
+        except PreconditionFailedError as error:
+            if error.attempts == 1:
+                raise
+            return await self._stored_before(container, body, given, spec, error)
+        return stored_object(container, spec, body.length or 0, response.headers)
+
+    async def _stored_before(
+        self,
+        container: Container,
+        body: Body,
+        given: Mapping[str, str],
+        spec: ObjectSpec,
+        error: PreconditionFailedError,
+    ) -> Object:
+        """Return the object if an earlier try, whose answer was lost, had stored it.
 
         Raises:
-            NotFoundError: There is none, or none any more.
+            PreconditionFailedError: It is somebody else's.
+            OutcomeUnknownError: It may be ours.
         """
-        await self._send(
-            "DELETE",
-            upload.container.name,
-            upload.name,
-            params=[("uploadId", upload.upload_id)],
-            operation="AbortMultipartUpload",
-        )
-
-    async def _put(self, container: Container, body: Body, spec: ObjectSpec) -> Object:
-        headers = requests.upload_headers(spec)
-        if spec.md5:
-            headers |= requests.md5_header(bytes.fromhex(spec.md5))
         response = await self._send(
-            "PUT",
+            "HEAD",
             container.name,
             spec.name,
-            headers=headers,
-            body=body,
-            operation="PutObject",
-            missing=ContainerDoesNotExistError,
+            headers=self._checksum_mode(),
+            operation="HeadObject",
         )
-        return _stored(container, spec, body.length or 0, response.headers)
+        there = answers.object_of_headers(spec.name, response.headers, container)
+        known: Mapping[str, str] = there.extra.get("checksums", {})
+        both = known.keys() & given.keys()
+        if there.size != body.length or any(known[one] != given[one].lower() for one in both):
+            raise error
+        if not both:
+            raise OutcomeUnknownError(
+                f"an answer was lost, and {spec.name!r} is there now: nobody can tell whether it "
+                "is what was sent, because no digest was given"
+            ) from error
+        return there
 
     async def _put_parts(
         self, container: Container, spec: ObjectSpec, first: bytes, parts: PartReader
     ) -> Object:
-        start, per_part, at_end = requests.split_headers(requests.upload_headers(spec))
         async with self.ledger("upload_object") as ledger:
             upload = await ledger.step(
                 f"multipart upload of {spec.name}",
-                self._begin(container, spec, start),
+                self.begin_multipart_upload(container, spec),
                 undo=self.abort_multipart_upload,
                 find=self._find_upload,
             )
             try:
                 with unnoted():  # nobody sees parts until they are put together
-                    etags, size = await self._send_parts(upload, spec, first, parts, per_part)
+                    sent, size = await self._send_parts(upload, spec, first, parts)
                 parts.check_length(size)
-                stored = await self._complete(upload, spec, etags, size, at_end)
+                stored = await self.complete_multipart_upload(upload, sent, spec)
             except BaseException as error:
                 await self.runtime.finish(self._abort(ledger, upload, error))
                 raise
             ledger.forget(upload)
         return stored
-
-    async def _begin(
-        self, container: Container, spec: ObjectSpec, headers: Mapping[str, str]
-    ) -> MultipartUpload:
-        response = await self._send(
-            "POST",
-            container.name,
-            spec.name,
-            params=[("uploads", "")],
-            headers=headers,
-            # Begun twice it leaves an upload without parts, which nobody sees or pays.
-            repeatable=True,
-            operation="CreateMultipartUpload",
-            missing=ContainerDoesNotExistError,
-        )
-        upload_id = answers.tree_of(response).text("UploadId", "")
-        if not upload_id:
-            raise MalformedResponseError("the provider began an upload without giving its id")
-        return MultipartUpload(container, spec.name, upload_id)
 
     async def _find_upload(self, mark: str) -> list[MultipartUpload]:  # noqa: ARG002 - it carries none
         """Find none: what was begun without its answer has no parts and costs nothing."""
@@ -153,19 +171,27 @@ class S3Uploads(S3Requests):
         spec: ObjectSpec,
         part: bytes,
         parts: PartReader,
-        headers: Mapping[str, str],
-    ) -> tuple[list[str], int]:
-        etags: list[str] = []
+    ) -> tuple[list[Part], int]:
+        sent: list[Part] = []
         size = 0
         whole = hashlib.md5(usedforsecurity=False)
         while True:
             size += len(part)
             if spec.md5:
                 await self.runtime.in_thread(partial(whole.update, part))
-            etags.append(await self._send_part(upload, len(etags) + 1, part, headers))
+            md5 = (await self.runtime.in_thread(partial(md5_of, part))).hex()
+            job = self.upload_part(
+                upload,
+                len(sent) + 1,
+                size - len(part),
+                memory_body(part),
+                is_last=parts.is_last,
+                checksums={"md5": md5},
+            )
+            sent.append(await job)
             if parts.is_last:
                 break
-            if len(etags) == MAX_PARTS:
+            if len(sent) == MAX_PARTS:
                 raise InvalidRequestError(
                     f"content of unknown length is longer than {size} bytes, the most that goes "
                     "in parts of 8 MiB: upload a file, whose length is known"
@@ -173,66 +199,7 @@ class S3Uploads(S3Requests):
             part = await parts.read()
         if spec.md5 and whole.hexdigest() != spec.md5.lower():
             raise ObjectHashMismatchError(f"{spec.name}: the content has not the MD5 {spec.md5}")
-        return etags, size
-
-    async def _send_part(
-        self, upload: MultipartUpload, number: int, part: bytes, headers: Mapping[str, str]
-    ) -> str:
-        response = await self._send(
-            "PUT",
-            upload.container.name,
-            upload.name,
-            params=[("partNumber", str(number)), ("uploadId", upload.upload_id)],
-            headers=headers,
-            body=memory_body(part),
-            operation="UploadPart",
-        )
-        digest = answers.digest_of(response.headers)
-        if digest is not None and len(digest) == _MD5_DIGITS:
-            ours = (await self.runtime.in_thread(partial(md5_of, part))).hex()
-            if digest.lower() != ours:
-                raise ObjectHashMismatchError(
-                    f"{upload.name}: part {number} has the MD5 {ours}, and {digest} arrived"
-                )
-        etag = response.headers.get("etag", "")
-        if not etag:
-            raise MalformedResponseError(f"the answer to part {number} has no ETag")
-        return etag
-
-    async def _complete(
-        self,
-        upload: MultipartUpload,
-        spec: ObjectSpec,
-        etags: Sequence[str],
-        size: int,
-        headers: Mapping[str, str],
-    ) -> Object:
-        try:
-            response, answer = await self._send_and_check(
-                "POST",
-                upload.container.name,
-                upload.name,
-                params=[("uploadId", upload.upload_id)],
-                headers=headers,
-                body=requests.completion(etags),
-                repeatable=True,
-                operation="CompleteMultipartUpload",
-            )
-        except NotFoundError as error:
-            # An earlier try, whose answer was lost, may have put the parts together.
-            if error.code != "NoSuchUpload" or error.attempts == 1:
-                raise
-            stored = await self._stored_object(upload)
-            if stored.size != size or stored.hash != _whole_etag(etags):
-                raise
-            return stored
-        etag = answer.text("ETag", "") or _whole_etag(etags)  # Ceph may leave it empty
-        return _stored(upload.container, spec, size, {**response.headers, "etag": etag})
-
-    async def _stored_object(self, upload: MultipartUpload) -> Object:
-        name = upload.container.name
-        response = await self._send("HEAD", name, upload.name, operation="HeadObject")
-        return answers.object_of_headers(upload.name, response.headers, upload.container)
+        return sent, size
 
     async def _abort(self, ledger: Ledger, upload: MultipartUpload, error: BaseException) -> None:
         """Delete what was uploaded of an upload that failed; the failure is what is raised."""
@@ -246,21 +213,3 @@ class S3Uploads(S3Requests):
             )
         else:
             ledger.forget(upload)
-
-
-def _stored(
-    container: Container, spec: ObjectSpec, size: int, headers: Mapping[str, str]
-) -> Object:
-    extra = answers.extra_of_new(headers, spec.content_type)
-    return Object(
-        spec.name, size, answers.digest_of(headers), extra, dict(spec.meta_data), container
-    )
-
-
-def _whole_etag(etags: Sequence[str]) -> str:
-    """Return the ETag of an object made of parts: the MD5 of their MD5s, and their number."""
-    try:
-        digests = b"".join(bytes.fromhex(etag.strip('"')) for etag in etags)
-    except ValueError:
-        return ""
-    return f"{md5_of(digests).hex()}-{len(etags)}"

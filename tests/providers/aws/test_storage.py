@@ -277,6 +277,7 @@ def test_object_with_everything(api, driver, box):
     del found.extra["last_modified"]
     assert found.extra == {
         "cache_control": "no-store",
+        "checksums": {"md5": "9a0364b9e99bb480dd25e1f0284c8555"},
         "content_type": "text/x",
         "etag": '"9a0364b9e99bb480dd25e1f0284c8555"',
         "storage_class": "STANDARD_IA",

@@ -5,8 +5,9 @@ Vendor's reference: https://docs.aws.amazon.com/AmazonS3/latest/API/Welcome.html
 
 from __future__ import annotations
 
+import dataclasses
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar, cast
 
 from anysky.account import Account
@@ -15,11 +16,18 @@ from anysky.backend.storage import StorageBackend
 from anysky.errors import CloudError, ConnectionFailedError, InvalidAccountError
 from anysky.providers.aws.backend import AWSBackend
 from anysky.transport.base import Request, Response
-from anysky.wire.aws_sigv4 import host_header
-from anysky.wire.s3 import Presigner, S3Storage, Site
+from anysky.wire.s3 import S3Storage, Site, URLSigner
+from anysky.wire.s3_checksums import PORTABLE
 
 from . import AWS
-from .api import DOMAINS, name_region, region_setting, regional_endpoint, service_endpoint
+from .api import (
+    DOMAINS,
+    domain_of,
+    name_region,
+    region_setting,
+    regional_endpoint,
+    service_endpoint,
+)
 from .signing import AWSSigner
 
 __all__ = ["S3", "S3Signer"]
@@ -50,28 +58,6 @@ class S3Signer(AWSSigner):
             return await super().region()
         return await self.chain.region() or self._default_region
 
-    async def presign(
-        self, method: str, endpoint: str, path: str, params: Sequence[tuple[str, str]], expires: int
-    ) -> str:
-        """Return a URL with which anybody may do one thing for `expires` seconds.
-
-        Raises:
-            InvalidRequestError: `expires` is not within seven days.
-        """
-        credentials = await self.chain.credentials()
-        signer = await self._signer("s3")
-        whole = urllib.parse.urlsplit(endpoint).path.rstrip("/") + path
-        query = signer.presign(
-            credentials,
-            method,
-            host_header(endpoint),
-            whole,
-            params,
-            when=self._runtime.time() + self._skew,
-            expires=expires,
-        )
-        return f"{endpoint}{path}?{query}"
-
 
 class S3(S3Storage, AWSBackend, StorageBackend):
     """Buckets and objects of AWS S3 or, with an endpoint, of any service that speaks S3.
@@ -80,6 +66,7 @@ class S3(S3Storage, AWSBackend, StorageBackend):
     """
 
     account: AWS
+    checksums: ClassVar[tuple[str, ...]] = ("crc32", "sha256", "md5")
     hosts: ClassVar[tuple[str, ...]] = DOMAINS
     list_lag = 0.0  # https://aws.amazon.com/s3/consistency/
     options: ClassVar[Mapping[str, tuple[Option, ...]]] = {
@@ -88,6 +75,12 @@ class S3(S3Storage, AWSBackend, StorageBackend):
         ),
         "upload_object": (_STORAGE_CLASS,),
     }
+
+    def __init__(self, account: Account, connection: Connection) -> None:
+        super().__init__(account, connection)
+        if connection.endpoint and not _is_aws(connection.endpoint):
+            # Nobody knows which of AWS's newer digests another service takes.
+            vars(self)["checksums"] = PORTABLE
 
     @classmethod
     def endpoint(cls, account: Account, environ: Mapping[str, str]) -> str:
@@ -121,6 +114,22 @@ class S3(S3Storage, AWSBackend, StorageBackend):
         is_virtual = _is_aws(endpoint) if addressing == "auto" else addressing == "virtual"
         return Site(endpoint, region, is_virtual)
 
+    def _site_in(self, site: Site, region: str) -> Site | None:
+        """Return where buckets of another region are: never off the account's partition of AWS."""
+        if not _is_aws(site.endpoint):
+            return dataclasses.replace(site, region=region)
+        domain = domain_of(site.region)
+        try:
+            endpoint = regional_endpoint("s3", region)
+        except InvalidAccountError:
+            return None
+        if domain_of(region) != domain:
+            return None
+        own = f".{site.region}.{domain}"
+        if site.endpoint.endswith(own):  # it may be of another kind, such as dualstack
+            endpoint = f"{site.endpoint.removesuffix(own)}.{region}.{domain}"
+        return Site(endpoint, region, site.is_virtual)
+
     async def _exchange(
         self, request: Request, site: Site, subject: str, missing: type[CloudError] | None = None
     ) -> Response:
@@ -131,7 +140,7 @@ class S3(S3Storage, AWSBackend, StorageBackend):
                 name_region(error, site.region)
             raise
 
-    def _presigner(self) -> Presigner:
+    def _presigner(self) -> URLSigner:
         return self._s3_signer()
 
     def _s3_signer(self) -> S3Signer:
