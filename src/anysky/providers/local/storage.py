@@ -1,0 +1,726 @@
+"""Containers and objects."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+
+from anysky.backend.storage import StorageBackend
+from anysky.errors import (
+    CloudError,
+    InvalidRequestError,
+    NotFoundError,
+    ObjectDoesNotExistError,
+    UnsupportedOperationError,
+)
+from anysky.model.storage import (
+    Condition,
+    Container,
+    MultipartUpload,
+    Object,
+    ObjectChanges,
+    ObjectSpec,
+    Part,
+    PartLimits,
+    Prefix,
+)
+from anysky.paging import Page
+from anysky.transport.base import Body, ByteStream
+from anysky.wire.s3_content import check_range
+
+from . import listing, objects, uploads
+from .api import LocalBackend
+from .containers import Vessel
+from .drafts import BATCH, DIGESTS, Digests, Draft, Sink, copy_bytes, verify, wanted_digests
+from .facts import Facts, Known, write_facts
+from .failures import cloud_error
+from .names import parts_of
+from .streams import FileStream, check_in_time
+
+__all__ = ["LocalStorage"]
+
+_PAGE = 1000
+_LARGEST = 1 << 62
+_MOST_FACTS = 64 * 1024
+
+
+class LocalStorage(LocalBackend, StorageBackend):
+    """Directories as containers, files as objects."""
+
+    supports_chunked_encoding: ClassVar[bool] = True
+    parts: ClassVar[PartLimits | None] = PartLimits(_LARGEST, 1, _LARGEST, 100_000)
+    checksums: ClassVar[tuple[str, ...]] = DIGESTS
+    bulk: ClassVar[int] = 1000
+
+    async def list_containers(self, cursor: str | None) -> Page[Container]:
+        """Return all containers: the directories, but for links to some."""
+
+        def work() -> Page[Container]:
+            found: list[Container] = []
+            for name in self._root.names():
+                with suppress(NotFoundError):  # deleted meanwhile
+                    found.append(self._container(name))
+            return Page(found)
+
+        return await self._look("list_containers", {"cursor": cursor}, work)
+
+    async def get_container(self, name: str) -> Container:
+        """Return one container.
+
+        Raises:
+            ContainerDoesNotExistError: There is none of this name.
+        """
+        work = partial(self._container, name)
+        return await self._look("get_container", {"container": name}, work)
+
+    async def create_container(self, name: str, location: str | None) -> Container:
+        """Make a directory.
+
+        Raises:
+            ContainerAlreadyExistsError: The name is taken, by a file perhaps.
+            InvalidContainerNameError: No directory can have it.
+            UnsupportedOperationError: A location is given: there are none.
+        """
+        if location is not None:
+            raise UnsupportedOperationError("local files have no locations")
+
+        def work() -> Container:
+            self._root.create(name, fsync=self.account.fsync)
+            return self._container(name)
+
+        return await self._do("POST", "create_container", {"container": name}, work)
+
+    async def delete_container(self, container: Container) -> None:
+        """Delete a directory in which there are no files.
+
+        Raises:
+            ContainerDoesNotExistError: There is none of this name.
+            ContainerIsNotEmptyError: There is a file in it, be it no object.
+        """
+        work = partial(self._root.delete, container.name)
+        await self._remove("delete_container", {"container": container.name}, work)
+
+    async def list_container_objects(
+        self, container: Container, prefix: str | None, cursor: str | None
+    ) -> Page[Object]:
+        """Return a page of the regular files below a container, by their names as objects."""
+
+        def work() -> Page[Object]:
+            with self._root.vessel(container.name) as vessel:
+                found = listing.walk(vessel, prefix or "", cursor or "")
+                return _page_of_objects(vessel, container, found)
+
+        arguments = {"container": container.name, "prefix": prefix, "cursor": cursor}
+        return await self._look("list_container_objects", arguments, work)
+
+    async def list_directory(
+        self, container: Container, prefix: str | None, delimiter: str, cursor: str | None
+    ) -> Page[Object | Prefix]:
+        """Return a page of what begins with a prefix; with ``/`` no other directories are read.
+
+        Raises:
+            InvalidRequestError: The delimiter is empty.
+        """
+        if not delimiter:
+            raise InvalidRequestError("the delimiter is empty; list_container_objects needs none")
+
+        def work() -> Page[Object | Prefix]:
+            with self._root.vessel(container.name) as vessel:
+                return _page_of_level(vessel, container, prefix or "", delimiter, cursor or "")
+
+        arguments = {"container": container.name, "prefix": prefix, "cursor": cursor}
+        return await self._look("list_directory", arguments, work)
+
+    async def get_object(self, container_name: str, object_name: str) -> Object:
+        """Return what is known about one object.
+
+        Raises:
+            ObjectDoesNotExistError: There is no regular file of this name.
+            ContainerDoesNotExistError: There is no such container.
+            PermissionDeniedError: There is a symbolic link on the way to it.
+        """
+        parts_of(object_name)
+
+        def work() -> Object:
+            with (
+                self._root.vessel(container_name) as vessel,
+                objects.find(vessel, object_name) as found,
+            ):
+                return objects.make_object(Container(container_name), object_name, found.known)
+
+        arguments = {"container": container_name, "object": object_name}
+        return await self._look("get_object", arguments, work)
+
+    async def open_object(
+        self, obj: Object, start: int | None, end: int | None, condition: Condition | None = None
+    ) -> ByteStream:
+        """Open an object's content; what takes its place later does not change what is read.
+
+        Raises:
+            ObjectDoesNotExistError: The object is gone.
+            InvalidRequestError: The range begins beyond the object's end, or ends before it begins.
+            PreconditionFailedError: It is not the object that the condition asks for.
+        """
+        check_range(start, end)
+        parts_of(obj.name)
+
+        async def work() -> ByteStream:
+            stream = FileStream(self._root, obj.container.name, obj.name, self.runtime)
+            try:
+                await self._run(partial(stream.open, start, end, condition))
+            except BaseException:
+                await stream.close()
+                raise
+            return stream
+
+        opened: ByteStream = await self._send("GET", "open_object", _named(obj), work, stream=True)
+        return opened
+
+    async def upload_object(self, container: Container, body: Body, spec: ObjectSpec) -> Object:
+        """Store an object: all of it under another name, then at once under its own.
+
+        Raises:
+            ContainerDoesNotExistError: There is no such container.
+            ObjectHashMismatchError: Other bytes arrived than were announced.
+            PreconditionFailedError: What is there is not what the condition asks for.
+            QuotaExceededError: The disk is full.
+        """
+        _check_spec(spec)
+
+        async def work() -> Object:
+            wanted = wanted_digests(spec.checksums, spec.md5)
+            draft = Draft(self._root, container.name, {"md5", *wanted})
+            publish = partial(self._publish, draft, container, spec, wanted, body.length)
+            if body.length is not None and body.length <= BATCH:
+                pieces = body.open()
+                if not isinstance(pieces, AsyncIterator):
+                    return await self._run(partial(_at_once, draft, pieces, publish))
+            try:
+                await self._run(draft.begin)
+                await self._fill(draft.sink, body)
+                return await self._run(publish)
+            finally:
+                await self._run(draft.close)
+
+        arguments = {"container": container.name, "object": spec.name}
+        stored: Object = await self._send("PUT", "upload_object", arguments, work, body=body)
+        return stored
+
+    async def delete_object(self, obj: Object) -> None:
+        """Delete an object's file, and directories that are empty then.
+
+        Raises:
+            ObjectDoesNotExistError: There is none of this name.
+        """
+        parts_of(obj.name)
+        await self._remove("delete_object", _named(obj), partial(self._delete, obj))
+
+    async def delete_objects(self, objects: Sequence[Object]) -> list[CloudError | None]:
+        """Delete up to 1,000 objects of one container.
+
+        Returns:
+            For each in order why it is still there; None if it is gone.
+        """
+
+        def work() -> list[CloudError | None]:
+            return [self._failure_to_delete(obj) for obj in objects]
+
+        container = objects[0].container.name if objects else None
+        return await self._do("DELETE", "delete_objects", {"container": container}, work)
+
+    async def copy_object(
+        self,
+        source: Object,
+        container: Container,
+        name: str,
+        changes: ObjectChanges | None = None,
+    ) -> Object:
+        """Copy an object's file, by the system where it can: on some file systems at once.
+
+        Raises:
+            ObjectDoesNotExistError: There is no such object.
+            ConflictError: Another program changes the file meanwhile.
+        """
+        parts_of(source.name)
+        parts_of(name)
+        given = _given(changes)
+        work = partial(self._copy, source, container, name, given)
+        arguments = {
+            "source_container": source.container.name,
+            "source": source.name,
+            "container": container.name,
+            "object": name,
+        }
+        copied: Object = await self._send("PUT", "copy_object", arguments, work)
+        return copied
+
+    async def move_object(self, source: Object, container: Container, name: str) -> Object:
+        """Rename an object's file.
+
+        Raises:
+            ObjectDoesNotExistError: There is no such object.
+            InvalidRequestError: The containers are on two file systems.
+        """
+        parts_of(source.name)
+        parts_of(name)
+
+        def work() -> Object:
+            with (
+                self._root.vessel(source.container.name) as before,
+                self._root.vessel(container.name) as after,
+            ):
+                moved = objects.move(before, source.name, after, name, fsync=self.account.fsync)
+                return objects.make_object(container, name, moved)
+
+        arguments = {
+            "source_container": source.container.name,
+            "source": source.name,
+            "container": container.name,
+            "object": name,
+        }
+        return await self._do("POST", "move_object", arguments, work)
+
+    async def update_object(self, obj: Object, changes: ObjectChanges) -> Object:
+        """Change type or metadata of an object.
+
+        Raises:
+            ObjectDoesNotExistError: There is no such object.
+        """
+        parts_of(obj.name)
+        given = _given(changes)
+
+        def work() -> Object:
+            with self._root.vessel(obj.container.name) as vessel:
+                changed = objects.change(vessel, obj.name, given)
+                return objects.make_object(obj.container, obj.name, changed)
+
+        return await self._do("PUT", "update_object", _named(obj), work)
+
+    async def get_object_tags(self, obj: Object) -> dict[str, str]:
+        """Return an object's tags."""
+        parts_of(obj.name)
+
+        def work() -> dict[str, str]:
+            with (
+                self._root.vessel(obj.container.name) as vessel,
+                objects.find(vessel, obj.name) as found,
+            ):
+                return dict(found.known.facts.tags) if found.known.facts else {}
+
+        return await self._look("get_object_tags", _named(obj), work)
+
+    async def set_object_tags(self, obj: Object, tags: Mapping[str, str]) -> None:
+        """Replace all tags of an object."""
+        parts_of(obj.name)
+        _check_size(tags)
+
+        def work() -> None:
+            with self._root.vessel(obj.container.name) as vessel:
+                objects.change(vessel, obj.name, {"tags": dict(tags)})
+
+        await self._do("PUT", "set_object_tags", _named(obj), work)
+
+    # -- multipart uploads -----------------------------------------------------------------------
+
+    async def begin_multipart_upload(
+        self, container: Container, spec: ObjectSpec
+    ) -> MultipartUpload:
+        """Begin an upload in parts, which are written into one hidden file.
+
+        Raises:
+            ContainerDoesNotExistError: There is no such container.
+        """
+        _check_spec(spec)
+        now = self.runtime.time()
+        work = partial(uploads.begin, self._root, container, spec.name, now)
+        arguments = {"container": container.name, "object": spec.name}
+        return await self._do("POST", "begin_multipart_upload", arguments, work)
+
+    async def upload_part(
+        self,
+        upload: MultipartUpload,
+        number: int,
+        offset: int,
+        body: Body,
+        *,
+        is_last: bool,  # noqa: ARG002 - it makes no difference here
+        checksums: Mapping[str, str],
+    ) -> Part:
+        """Write one part to its place.
+
+        Raises:
+            NotFoundError: The upload has been ended.
+            ObjectHashMismatchError: Other bytes arrived than were announced.
+        """
+        wanted = wanted_digests(checksums)
+
+        async def work() -> Part:
+            opened = uploads.Upload(self._root, upload)
+            try:
+                await self._run(opened.open)
+                make = partial(opened.sink, number, offset, {"md5", *wanted})
+                sink = await self._run(make)
+                await self._fill(sink, body)
+                sink.check_length(body.length)
+                verify(sink.checksums(), wanted)
+                add = partial(opened.add, number, offset, sink, fsync=self.account.fsync)
+                return await self._run(add)
+            finally:
+                await self._run(opened.close)
+
+        arguments = {**_of_upload(upload), "part": str(number)}
+        stored: Part = await self._send("PUT", "upload_part", arguments, work, body=body)
+        return stored
+
+    async def list_parts(self, upload: MultipartUpload) -> list[Part]:
+        """Return the parts that are stored, in their order.
+
+        Raises:
+            NotFoundError: The upload has been ended.
+        """
+        work = partial(uploads.list_parts, self._root, upload)
+        return await self._look("list_parts", _of_upload(upload), work)
+
+    async def complete_multipart_upload(
+        self, upload: MultipartUpload, parts: Sequence[Part], spec: ObjectSpec
+    ) -> Object:
+        """Give the hidden file its name; if not all parts are taken, a copy of those that are.
+
+        Raises:
+            NotFoundError: The upload has been ended.
+            InvalidRequestError: A part is not there, or not in its order.
+            ObjectHashMismatchError: Its digest is not that in the spec.
+            PreconditionFailedError: What is there is not what the condition asks for.
+        """
+        _check_spec(spec)
+        work = partial(self._complete, upload, parts, spec)
+        arguments = _of_upload(upload)
+        made: Object = await self._send("POST", "complete_multipart_upload", arguments, work)
+        return made
+
+    async def abort_multipart_upload(self, upload: MultipartUpload) -> None:
+        """End an upload and delete its parts.
+
+        Raises:
+            NotFoundError: There is none, or none any more.
+        """
+        work = partial(uploads.abort, self._root, upload)
+        await self._remove("abort_multipart_upload", _of_upload(upload), work)
+
+    async def list_multipart_uploads(
+        self, container: Container, prefix: str | None, cursor: str | None
+    ) -> Page[MultipartUpload]:
+        """Return the uploads that were begun and not ended, all on one page."""
+
+        def work() -> Page[MultipartUpload]:
+            return Page(uploads.list_uploads(self._root, container, prefix or ""))
+
+        arguments = {"container": container.name, "prefix": prefix, "cursor": cursor}
+        return await self._look("list_multipart_uploads", arguments, work)
+
+    # -- where the files are ---------------------------------------------------------------------
+
+    async def get_object_cdn_url(self, obj: Object, options: Mapping[str, Any]) -> str:  # noqa: ARG002 - there are none
+        """Return the ``file:`` URL of an object's file.
+
+        Raises:
+            ObjectDoesNotExistError: There is no such object.
+        """
+        return Path(await self.get_object_path(obj)).as_uri()
+
+    async def get_container_cdn_url(self, container: Container) -> str:
+        """Return the ``file:`` URL of a container's directory.
+
+        Raises:
+            ContainerDoesNotExistError: There is no such container.
+        """
+        await self.get_container(container.name)
+        return Path(self._root.path, container.name).as_uri()
+
+    async def get_object_path(self, obj: Object) -> str:
+        """Return the path of an object's file, which is not its name if no file can have that.
+
+        Raises:
+            ObjectDoesNotExistError: There is no such object.
+        """
+        parts_of(obj.name)
+
+        def work() -> str:
+            with self._root.vessel(obj.container.name) as vessel:
+                names, _ = objects.locate(vessel, obj.name)
+            return str(Path(self._root.path, obj.container.name, *names))
+
+        return await self._look("get_object_path", _named(obj), work)
+
+    # -- work ------------------------------------------------------------------------------------
+
+    def _container(self, name: str) -> Container:
+        with self._root.vessel(name) as vessel:
+            status = os.fstat(vessel.fd)
+        return Container(name, {"last_modified": datetime.fromtimestamp(status.st_mtime, UTC)})
+
+    def _delete(self, obj: Object) -> None:
+        with self._root.vessel(obj.container.name) as vessel:
+            objects.delete(vessel, obj.name)
+
+    def _failure_to_delete(self, obj: Object) -> CloudError | None:
+        try:
+            parts_of(obj.name)
+            self._delete(obj)
+        except ObjectDoesNotExistError:
+            return None
+        except CloudError as error:
+            return error
+        except OSError as error:
+            return cloud_error(error)
+        return None
+
+    async def _fill(self, sink: Sink, body: Body) -> None:
+        pieces = body.open()
+        if isinstance(pieces, AsyncIterator):
+            await self._fill_async(sink, pieces)
+            return
+        try:
+            while await self._run(partial(sink.write_some, pieces)):
+                check_in_time()
+        finally:
+            await self._run(partial(_close, pieces))
+
+    async def _fill_async(self, sink: Sink, pieces: AsyncIterator[bytes]) -> None:
+        batch: list[bytes] = []
+        size = 0
+        try:
+            async for piece in pieces:
+                batch.append(piece)
+                size += len(piece)
+                if size >= BATCH:
+                    await self._run(partial(sink.write_all, batch))
+                    check_in_time()
+                    batch, size = [], 0
+            await self._run(partial(sink.write_all, batch))
+        finally:
+            close = getattr(pieces, "aclose", None)
+            if close is not None:
+                await close()
+
+    def _publish(
+        self,
+        draft: Draft,
+        container: Container,
+        spec: ObjectSpec,
+        wanted: Mapping[str, str],
+        length: int | None,
+    ) -> Object:
+        draft.sink.check_length(length)
+        checksums = draft.sink.checksums()
+        verify(checksums, wanted)
+        facts = _facts(spec, checksums)
+        known = draft.publish(spec.name, facts, spec.condition, fsync=self.account.fsync)
+        return objects.make_object(container, spec.name, known)
+
+    async def _copy(
+        self, source: Object, container: Container, name: str, given: Mapping[str, Any]
+    ) -> Object:
+        opened = objects.Opened(self._root, source.container.name, source.name)
+        draft = Draft(self._root, container.name, ())
+        try:
+            await self._run(opened.open)
+            await self._run(draft.begin)
+            size = opened.known.status.st_size
+            await self._copy_bytes(opened.file, 0, size, draft, 0)
+
+            def publish() -> Known:
+                opened.check_unchanged()
+                facts = opened.known.facts or Facts("", objects.type_of(source.name))
+                facts = replace(facts, etag=_token(), **given)
+                return draft.publish(name, facts, None, fsync=self.account.fsync)
+
+            return objects.make_object(container, name, await self._run(publish))
+        finally:
+            await self._run(draft.close)
+            await self._run(opened.close)
+
+    async def _copy_bytes(self, file: int, start: int, end: int, draft: Draft, to: int) -> None:
+        while start < end:
+            copied = await self._run(partial(copy_bytes, file, start, end, draft.file, to))
+            start, to = start + copied, to + copied
+            check_in_time()
+
+    async def _complete(
+        self, upload: MultipartUpload, parts: Sequence[Part], spec: ObjectSpec
+    ) -> Object:
+        opened = uploads.Upload(self._root, upload)
+        try:
+            await self._run(opened.open)
+            pieces = await self._run(partial(opened.chosen, parts))
+            if await self._run(partial(opened.is_all, pieces)):
+                known = await self._rename(opened, upload.name, spec)
+            else:
+                known = await self._assemble(opened, upload, pieces, spec)
+            with suppress(OSError):  # the object is there; what is left is no upload any more
+                await self._run(opened.remove)
+            return objects.make_object(upload.container, upload.name, known)
+        finally:
+            await self._run(opened.close)
+
+    async def _rename(self, opened: uploads.Upload, name: str, spec: ObjectSpec) -> Known:
+        checksums = await self._verified(opened.file, spec)
+
+        def publish() -> Known:
+            known = write_facts(opened.vessel.fd, opened.file, _facts(spec, checksums))
+            fsync = self.account.fsync
+            if fsync:
+                os.fsync(opened.file)
+            objects.place(opened.vessel, name, opened.rename, condition=spec.condition, fsync=fsync)
+            return known
+
+        return await self._run(publish)
+
+    async def _assemble(
+        self,
+        opened: uploads.Upload,
+        upload: MultipartUpload,
+        pieces: Sequence[uploads.Piece],
+        spec: ObjectSpec,
+    ) -> Known:
+        draft = Draft(self._root, upload.container.name, ())
+        try:
+            await self._run(draft.begin)
+            size = 0
+            for piece in pieces:
+                end = piece.offset + piece.size
+                await self._copy_bytes(opened.file, piece.offset, end, draft, size)
+                size += piece.size
+            facts = _facts(spec, await self._verified(draft.file, spec))
+            publish = partial(
+                draft.publish, upload.name, facts, spec.condition, fsync=self.account.fsync
+            )
+            return await self._run(publish)
+        finally:
+            await self._run(draft.close)
+
+    async def _verified(self, file: int, spec: ObjectSpec) -> dict[str, str]:
+        """Return the digests that a spec announces, after a look at the whole file."""
+        wanted = wanted_digests(spec.checksums, spec.md5)
+        if not wanted:
+            return {}
+        digests = Digests(wanted)
+        start, end = 0, os.fstat(file).st_size
+        while start < end:
+            start = await self._run(partial(digests.read_some, file, start, end))
+            check_in_time()
+        verify(digests.values(), wanted)
+        return wanted
+
+
+def _at_once(draft: Draft, pieces: Iterator[bytes], publish: partial[Object]) -> Object:
+    """Store what is small without a hop to a thread for each step."""
+    try:
+        draft.begin()
+        draft.sink.write_all(pieces)
+        return publish()
+    finally:
+        _close(pieces)
+        draft.close()
+
+
+def _close(pieces: Iterator[bytes]) -> None:
+    close = getattr(pieces, "close", None)
+    if close is not None:
+        close()
+
+
+def _page_of_objects(
+    vessel: Vessel, container: Container, found: Iterator[listing.Child]
+) -> Page[Object]:
+    items: list[Object] = []
+    for child in found:
+        if len(items) == _PAGE:
+            return Page(items, items[-1].name)
+        items += _listed(vessel, container, child.name)
+    return Page(items)
+
+
+def _page_of_level(
+    vessel: Vessel, container: Container, prefix: str, delimiter: str, cursor: str
+) -> Page[Object | Prefix]:
+    items: list[Object | Prefix] = []
+    for name, is_prefix in listing.level(vessel, prefix, delimiter, cursor):
+        if len(items) == _PAGE:
+            return Page(items, listing.cursor_of(items[-1].name, isinstance(items[-1], Prefix)))
+        items += [Prefix(name, container)] if is_prefix else _listed(vessel, container, name)
+    return Page(items)
+
+
+def _listed(vessel: Vessel, container: Container, name: str) -> list[Object]:
+    known = objects.known(vessel, name)
+    return [] if known is None else [objects.make_object(container, name, known)]
+
+
+def _check_spec(spec: ObjectSpec) -> None:
+    parts_of(spec.name)
+    if spec.storage_class is not None:
+        raise UnsupportedOperationError("local files have no storage classes")
+    _check_size({**spec.meta_data, **spec.tags})
+
+
+def _check_size(texts: Mapping[str, str]) -> None:
+    """Refuse more metadata or tags than a file should carry."""
+    try:
+        size = len(msgspec.json.encode(texts))
+    except (UnicodeEncodeError, TypeError) as error:
+        raise InvalidRequestError("metadata and tags must be text") from error
+    if size > _MOST_FACTS:
+        raise InvalidRequestError(
+            f"metadata and tags have {size} bytes; {_MOST_FACTS} are kept at the most"
+        )
+
+
+def _facts(spec: ObjectSpec, checksums: Mapping[str, str]) -> Facts:
+    return Facts(
+        _token(),
+        spec.content_type,
+        dict(spec.meta_data),
+        dict(spec.tags),
+        dict(checksums),
+        spec.acl,
+    )
+
+
+def _given(changes: ObjectChanges | None) -> dict[str, Any]:
+    if changes is None:
+        return {}
+    if changes.storage_class is not None:
+        raise UnsupportedOperationError("local files have no storage classes")
+    given: dict[str, Any] = {}
+    if changes.content_type is not None:
+        given["content_type"] = changes.content_type
+    if changes.meta_data is not None:
+        _check_size(changes.meta_data)
+        given["meta_data"] = dict(changes.meta_data)
+    return given
+
+
+def _token() -> str:
+    return secrets.token_hex(16)
+
+
+def _named(obj: Object) -> dict[str, str | None]:
+    return {"container": obj.container.name, "object": obj.name}
+
+
+def _of_upload(upload: MultipartUpload) -> dict[str, str | None]:
+    return {
+        "container": upload.container.name,
+        "object": upload.name,
+        "upload": upload.upload_id,
+    }
