@@ -21,22 +21,35 @@ from collections.abc import (
 )
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, ClassVar, TypeVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from anysky.backend.storage import StorageBackend
-from anysky.calling import RunningCall, bind
-from anysky.files import CheckedBody, check_chunk_size, download_object, file_body, stream_body
+from anysky.bulk import flattened, paired
+from anysky.calling import RunningCall, bind, within
+from anysky.errors import CloudError
 from anysky.model import storage as model
 from anysky.names import StorageProvider as Provider
 from anysky.object_spec import object_spec
 from anysky.outcomes import Outcomes
 from anysky.registry import driver_class, register
+from anysky.secret import Secret, hide
 from anysky.steps import OnPartialFailure
+from anysky.transfer.deleting import batches, delete_batch
+from anysky.transfer.downloads import download_object
 from anysky.transfer.moving import move_object
 from anysky.transfer.options import TransferOptions
-from anysky.transport.base import Body
+from anysky.transfer.sources import Source, file_source, stream_source
+from anysky.transfer.streams import check_chunk_size, open_object
+from anysky.transfer.uploads import upload_object
+from anysky.transport.base import Limits
+from anysky.transport.retry import RetryPolicy
+from anysky.transport.settings import Verify
+from anysky.transport.tracing import Hooks
 
 from .driver import Driver
+
+if TYPE_CHECKING:
+    from anysky.journal import JournalFile
 
 __all__ = [
     "Container",
@@ -50,7 +63,7 @@ __all__ = [
 ]
 
 _Contained = TypeVar("_Contained")
-Source = bytes | IO[bytes] | Iterable[bytes] | Iterable[bytes]
+Content = bytes | IO[bytes] | Iterable[bytes] | Iterable[bytes]
 
 
 class Container(model.Container):
@@ -122,7 +135,7 @@ class Container(model.Container):
 
     def upload_object_via_stream(
         self,
-        iterator: Source,
+        iterator: Content,
         object_name: str,
         extra: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
@@ -408,6 +421,10 @@ class StorageDriver(Driver[StorageBackend]):
     ``iterate_…`` fetches them as they are used. Uploads and downloads take as long as they
     need, unless ``anysky.deadline`` sets an end.
 
+    Args:
+        transfer: How content is moved, where a call does not say it; the other arguments are those
+            of every `Driver`.
+
     Attributes:
         hash_type: What `Object.hash` is where it is a digest of the content.
         supports_chunked_encoding: Whether content of unknown length is sent as it comes.
@@ -415,6 +432,62 @@ class StorageDriver(Driver[StorageBackend]):
 
     hash_type: ClassVar[str] = "md5"
     supports_chunked_encoding: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        key: str | Secret | None = None,
+        secret: str | Secret | None = None,
+        secure: bool = True,
+        host: str | None = None,
+        port: int | None = None,
+        api_version: str | None = None,
+        region: str | None = None,
+        *,
+        endpoint: str | None = None,
+        timeout: float | None = None,
+        connect_timeout: float = 10.0,
+        pool_timeout: float = 60.0,
+        pool_size: int = 256,
+        deadline: float | None = 600.0,
+        proxy_url: str | Secret | None = None,
+        verify: Verify = True,
+        retry: RetryPolicy | None = None,
+        limits: Limits | None = None,
+        hooks: Hooks | None = None,
+        rate: float | None = None,
+        on_partial_failure: OnPartialFailure = "keep",
+        journal: JournalFile | str | os.PathLike[str] | bool | None = None,
+        transfer: TransferOptions | None = None,
+        **settings: Any,
+    ) -> None:
+        # No traceback that shows variables shows what was given.
+        key, secret, proxy_url = hide(key), hide(secret), hide(proxy_url)
+        settings = {name: hide(value) for name, value in settings.items()}
+        super().__init__(
+            key,
+            secret,
+            secure,
+            host,
+            port,
+            api_version,
+            region,
+            endpoint=endpoint,
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            pool_timeout=pool_timeout,
+            pool_size=pool_size,
+            deadline=deadline,
+            proxy_url=proxy_url,
+            verify=verify,
+            retry=retry,
+            limits=limits,
+            hooks=hooks,
+            rate=rate,
+            on_partial_failure=on_partial_failure,
+            journal=journal,
+            **settings,
+        )
+        self._transfer_options = transfer or TransferOptions()
 
     def list_containers(self) -> list[Container]:
         """Return all containers of the account."""
@@ -564,7 +637,7 @@ class StorageDriver(Driver[StorageBackend]):
         """
         given = self._options("upload_object", options)
         with RunningCall(self, self._backend, "upload_object", None):
-            source = file_body(file_path)
+            source = file_source(file_path)
             spec = replace(
                 object_spec(object_name, extra, headers, os.fspath(file_path), given),
                 condition=_condition(if_match, if_none_match),
@@ -575,7 +648,7 @@ class StorageDriver(Driver[StorageBackend]):
 
     def upload_object_via_stream(
         self,
-        iterator: Source,
+        iterator: Content,
         container: model.Container,
         object_name: str,
         extra: Mapping[str, Any] | None = None,
@@ -612,7 +685,7 @@ class StorageDriver(Driver[StorageBackend]):
         """
         given = self._options("upload_object", options)
         with RunningCall(self, self._backend, "upload_object", None):
-            source = stream_body(iterator, Iterable)
+            source = stream_source(iterator, Iterable)
             spec = replace(
                 object_spec(object_name, extra, headers, object_name, given),
                 condition=_condition(if_match, if_none_match),
@@ -737,15 +810,22 @@ class StorageDriver(Driver[StorageBackend]):
     ) -> Outcomes[model.Object]:
         """Delete objects and say what became of each; nothing is raised for one that fails.
 
+        One request deletes as many of them as the provider allows.
+
         Args:
             objects: The objects, of any containers.
             limit: How many requests are under way at once at the most.
         """
 
-        def attempt(obj: model.Object) -> Coroutine[Any, Any, model.Object]:
-            return self._doing(self._backend.delete_object(obj), obj)
+        def attempt(
+            batch: list[model.Object],
+        ) -> Coroutine[Any, Any, list[tuple[model.Object, CloudError | None]]]:
+            call = RunningCall(self, self._backend, "delete_objects", self._deadline)
+            return within(call, paired(batch, delete_batch(self._backend, batch)))
 
-        return self._each("delete_objects", objects, attempt, limit, "keep")
+        divided = batches(self._backend, objects)
+        found = self._each("delete_objects", divided, attempt, limit, "keep")
+        return flattened(objects, found)
 
     def copy_object(
         self,
@@ -939,20 +1019,16 @@ class StorageDriver(Driver[StorageBackend]):
 
     def _upload(
         self,
-        source: Body,
+        source: Source,
         container: model.Container,
         spec: model.ObjectSpec,
         verify: bool,
         transfer: TransferOptions | None,
     ) -> Object:
-        checked = CheckedBody(source, self._runtime, is_hashed=verify)
-        upload = self._backend.upload_object(container, checked.body, spec)
+        how = transfer or self._transfer_options
+        job = upload_object(self._backend, container, source, spec, how, verify=verify)
         what = f"object {spec.name} in container {container.name}"
-        try:
-            job = checked.upload_object(upload)
-            return self._object(self._make(job, what, container, spec.name, timed=False))
-        finally:
-            upload.close()  # what is done before it may have failed
+        return self._object(self._make(job, what, container, spec.name, timed=False))
 
     def _save(
         self,
@@ -964,14 +1040,14 @@ class StorageDriver(Driver[StorageBackend]):
         delete_on_failure: bool,
         transfer: TransferOptions | None,
     ) -> bool:
-        whole = start is None and end is None
         self._transfer(
             download_object(
-                lambda: self._backend.open_object(obj, start, end),
-                obj.size if whole else None,
+                self._backend,
+                obj,
                 Path(destination).expanduser(),
-                obj.name,
-                self._runtime,
+                transfer or self._transfer_options,
+                start=start,
+                end=end,
                 overwrite=overwrite,
                 delete_on_failure=delete_on_failure,
             )
@@ -988,7 +1064,7 @@ class StorageDriver(Driver[StorageBackend]):
     ) -> Iterator[bytes]:
         with RunningCall(self, self._backend, "open_object", None):
             wanted = check_chunk_size(size)
-        stream = self._transfer(self._backend.open_object(obj, start, end, condition))
+        stream = self._transfer(open_object(self._backend, obj, start, end, condition))
         try:
             while piece := self._transfer(stream.read(wanted)):
                 yield piece

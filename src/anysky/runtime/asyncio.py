@@ -27,31 +27,34 @@ class AsyncioRuntime(CommonRuntime):
         if seconds > 0:
             await asyncio.sleep(seconds)
 
-    async def gather(self, jobs: Sequence[Coroutine[Any, Any, T]], limit: int = 8) -> list[T]:
+    async def gather(
+        self, jobs: Sequence[Coroutine[Any, Any, T]], limit: int = 8, *, hasty: bool = False
+    ) -> list[T]:
         """Run jobs as tasks; see `Runtime.gather`."""
         gate = asyncio.Semaphore(limit)
-        failed = False
+        failures: list[BaseException] = []
 
         async def one(job: Coroutine[Any, Any, T]) -> T:
-            nonlocal failed
             async with gate:
-                if failed:
-                    job.close()
+                if failures:
                     raise asyncio.CancelledError
                 try:
                     return await job
-                except BaseException:
-                    failed = True
+                except BaseException as error:
+                    failures.append(error)
+                    if hasty and len(failures) == 1:
+                        _cancel(tasks)
                     raise
 
         tasks = [asyncio.ensure_future(one(job)) for job in jobs]
         try:
             await asyncio.gather(*tasks, return_exceptions=True)
-        except asyncio.CancelledError:
+        finally:
             for job in jobs:
                 job.close()
-            raise
-        return [task.result() for task in sorted(tasks, key=lambda one: one.cancelled())]
+        if failures:
+            raise failures[0]
+        return [task.result() for task in tasks]
 
     async def finish(self, job: Coroutine[Any, Any, T]) -> T:
         """Run a job to its end even if the caller is cancelled meanwhile."""
@@ -96,6 +99,14 @@ class AsyncioRuntime(CommonRuntime):
     async def run_process(self, argv: Sequence[str], timeout: float = 60.0) -> bytes:
         """Run a program; see `Runtime.run_process`."""
         return await asyncio.to_thread(run_process, argv, timeout)
+
+
+def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancel all tasks but the one that runs."""
+    running = asyncio.current_task()
+    for task in tasks:
+        if task is not running:
+            task.cancel()
 
 
 def _take_note(task: asyncio.Task[Any]) -> None:

@@ -43,11 +43,19 @@ class Runtime(Protocol):
         """
         ...
 
-    async def gather(self, jobs: Sequence[Coroutine[Any, Any, T]], limit: int = 8) -> list[T]:
+    async def gather(
+        self, jobs: Sequence[Coroutine[Any, Any, T]], limit: int = 8, *, hasty: bool = False
+    ) -> list[T]:
         """Run jobs at the same time, at most `limit` of them; return results in order.
 
         The first failure is raised after all jobs that had started are through; jobs that had
-        not started are dropped.
+        not started are dropped. A cancellation, or Ctrl-C, stops those that run.
+
+        Args:
+            jobs: What to run.
+            limit: How many at once.
+            hasty: Whether a failure stops those that run, too: tasks are cancelled, threads stop
+                where they next sleep or call `anysky.interruption.check`.
         """
         ...
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from types import FrameType, TracebackType
 from typing import Any, ClassVar, TypeVar
 
-from anysky.interruption import Interruption, current
+from anysky.interruption import PATIENCE, Interruption, Stop, current, stop
 from anysky.run import run
 from anysky.runtime.locks import ForkLock
 
@@ -52,23 +52,38 @@ class BlockingRuntime(CommonRuntime):
         if seconds > 0:
             time.sleep(seconds)
 
-    async def gather(self, jobs: Sequence[Coroutine[Any, Any, T]], limit: int = 8) -> list[T]:
+    async def gather(
+        self, jobs: Sequence[Coroutine[Any, Any, T]], limit: int = 8, *, hasty: bool = False
+    ) -> list[T]:
         """Run jobs in threads; see `Runtime.gather`."""
         if len(jobs) <= 1 or limit <= 1:
             return _one_by_one(jobs)
         from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
-        with ThreadPoolExecutor(min(limit, len(jobs)), thread_name_prefix="anysky") as pool:
-            futures: list[Future[T]] = [
-                pool.submit(contextvars.copy_context().run, run, job) for job in jobs
-            ]
-            try:
-                wait(futures, return_when=FIRST_EXCEPTION)
-            finally:
-                for future, job in zip(futures, jobs, strict=True):
-                    if future.cancel():
-                        job.close()
-        return [future.result() for future in sorted(futures, key=lambda one: one.cancelled())]
+        stopping = Stop(stop.get())
+        pool = ThreadPoolExecutor(min(limit, len(jobs)), thread_name_prefix="anysky")
+        futures: list[Future[T]] = [
+            pool.submit(contextvars.copy_context().run, _stoppable, job, stopping) for job in jobs
+        ]
+        failed: Future[T] | None = None
+        try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+            failed = next((one for one in futures if one.done() and one.exception()), None)
+            if hasty and failed is not None:
+                stopping.set()
+        except BaseException:
+            stopping.set()
+            raise
+        finally:
+            for future, job in zip(futures, jobs, strict=True):
+                if future.cancel():
+                    job.close()
+            # After Ctrl-C, a thread that waits for a server that is silent is left behind.
+            wait(futures, timeout=PATIENCE if stopping.is_set else None)
+            pool.shutdown(wait=False)
+        if failed is not None:
+            failed.result()
+        return [future.result() for future in futures]
 
     async def finish(self, job: Coroutine[Any, Any, T]) -> T:
         """Run a job; nothing can cancel it here."""
@@ -102,6 +117,11 @@ class BlockingRuntime(CommonRuntime):
     async def run_process(self, argv: Sequence[str], timeout: float = 60.0) -> bytes:
         """Run a program; see `Runtime.run_process`."""
         return run_process(argv, timeout)
+
+
+def _stoppable(job: Coroutine[Any, Any, T], stopping: Stop) -> T:
+    stop.set(stopping)
+    return run(job)
 
 
 def _later(handler: _Handler, interruption: Interruption) -> _Handler:

@@ -246,7 +246,7 @@ def test_permissions_follow_the_umask(api, driver, target, mask, mode):
 
 
 def test_temporary_file_is_new_and_follows_no_link(api, driver, target, monkeypatch):
-    monkeypatch.setattr("anysky.files.secrets.token_hex", lambda _: "known")
+    monkeypatch.setattr("anysky.transfer.targets.secrets.token_hex", lambda _: "known")
     victim = target.with_name("victim")
     victim.write_text("untouched")
     target.with_name(".anysky.known.part").symlink_to(victim)
@@ -435,7 +435,9 @@ def test_part_that_fails_ends_the_upload(api, driver, faults):
     with pytest.raises(ProviderUnavailableError):
         api.do(driver.upload_object_via_stream(iter([bytes(9 * 1024 * 1024)]), BOX, "k"))
 
-    assert [one.method for one in faults.requests] == ["POST", *["PUT"] * 4, "DELETE"]
+    methods = [one.method for one in faults.requests]
+    assert (methods[0], set(methods[1:-1]), methods[-1]) == ("POST", {"PUT"}, "DELETE")
+    assert 4 <= methods.count("PUT") <= 8  # both parts are under way at once
     assert faults.requests[-1].target == "/box/k?uploadId=u"
 
 
