@@ -10,7 +10,6 @@ from typing import Any, TypeVar, cast
 from anysky.account import Account
 from anysky.backend.base import Backend, Connection
 from anysky.errors import NotFoundError
-from anysky.runtime.base import Runtime
 from anysky.transport.base import Body, ByteStream, Layer, Request, Response, Transport
 from anysky.wire.status import error_for
 
@@ -18,6 +17,7 @@ from . import Local
 from .containers import Root
 from .failures import cloud_error
 from .streams import check_in_time
+from .threads import finished
 
 __all__ = ["FileTransport", "LocalBackend", "Order", "Result"]
 
@@ -83,7 +83,7 @@ class LocalBackend(Backend):
 
     async def _run(self, function: Callable[[], T]) -> T:
         """Run a function that blocks."""
-        return await _finished(self.runtime, function)
+        return await finished(self.runtime, function)
 
     async def _look(
         self, operation: str, arguments: Mapping[str, str | None], function: Callable[[], T]
@@ -136,11 +136,7 @@ class LocalBackend(Backend):
         return response.value
 
     def _job(self, function: Callable[[], Any]) -> _Work:
-        return partial(_finished, self.runtime, function)
-
-
-async def _finished(runtime: Runtime, function: Callable[[], T]) -> T:
-    return await runtime.finish(runtime.in_thread(function))
+        return partial(finished, self.runtime, function)
 
 
 def _ending_in(layers: Transport, innermost: Transport) -> Transport:

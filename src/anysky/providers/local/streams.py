@@ -19,6 +19,7 @@ from anysky.runtime.base import Runtime
 from .containers import Root
 from .failures import cloud_error
 from .objects import Opened, check_condition
+from .threads import finished
 
 __all__ = ["FileStream", "check_in_time"]
 
@@ -88,13 +89,13 @@ class FileStream:
 
     async def close(self) -> None:
         """Close the file."""
-        await self._runtime.finish(self._runtime.in_thread(self._source.close))
+        await finished(self._runtime, self._source.close)
 
     async def _next(self, size: int) -> bytes:
         """Read what `size` bytes are taken from: more where each read costs a hop to a thread."""
         count = size if self._runtime.is_blocking else max(size, _BATCH)
         try:
-            return await self._runtime.finish(self._runtime.in_thread(partial(self._read, count)))
+            return await finished(self._runtime, partial(self._read, count))
         except OSError as error:
             raise cloud_error(error) from error
 
