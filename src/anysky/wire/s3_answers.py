@@ -50,7 +50,6 @@ __all__ = [
     "listed_part",
     "listed_upload",
     "listed_versions",
-    "marker_of_headers",
     "md5_of_etag",
     "object_of_headers",
     "part_checksums",
@@ -285,15 +284,6 @@ def version_of(obj: Object, version_id: str, *, is_latest: bool) -> ObjectVersio
         version_id,
         is_latest,
     )
-
-
-def marker_of_headers(
-    name: str, headers: Mapping[str, str], container: Container, version_id: str, *, is_latest: bool
-) -> ObjectVersion:
-    """Make a delete marker of the header fields by which HeadObject refuses to read it."""
-    extra = _extra_of_headers({k: v for k, v in headers.items() if k == "last-modified"})
-    extra["version_id"] = version_id
-    return ObjectVersion(name, 0, None, extra, {}, container, version_id, is_latest, True)
 
 
 def listed_part(item: _Part) -> Part:

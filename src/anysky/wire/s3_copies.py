@@ -59,22 +59,6 @@ _SYSTEM: Mapping[str, str] = {
 class S3Copies(S3Multipart):
     """Copies objects."""
 
-    if TYPE_CHECKING:
-
-        async def get_object(self, container_name: str, object_name: str) -> Object:
-            """Return what is known about one object."""
-            ...
-
-        async def get_object_version(
-            self, container_name: str, object_name: str, version_id: str
-        ) -> ObjectVersion:
-            """Return what is known about one version of an object."""
-            ...
-
-        async def get_object_tags(self, obj: Object) -> dict[str, str]:
-            """Return an object's tags."""
-            ...
-
     async def copy_object(
         self,
         source: Object,
@@ -162,7 +146,7 @@ class S3Copies(S3Multipart):
     async def _spec(self, known: Object, name: str, changes: ObjectChanges) -> ObjectSpec:
         """Return what a copy in parts shall be, which S3 does not take from its source."""
         changed = _changed(known, changes)
-        tags = await self.get_object_tags(known) if known.extra.get("tag_count") else {}
+        tags = await self.get_object_tags(known) if _has_tags(known) else {}
         return ObjectSpec(
             name=name,
             content_type=str(changed.extra["content_type"]),
@@ -252,6 +236,10 @@ def _described(obj: Object, name: str) -> dict[str, str]:
 
 def _system_headers(obj: Object) -> dict[str, str]:
     return {field: str(obj.extra[name]) for name, field in _SYSTEM.items() if name in obj.extra}
+
+
+def _has_tags(obj: Object) -> bool:
+    return str(obj.extra.get("tag_count", "0")) != "0"
 
 
 def _class_header(storage_class: str | None) -> dict[str, str]:

@@ -16,8 +16,17 @@ from anysky.errors import (
     MalformedResponseError,
     NotFoundError,
     ObjectHashMismatchError,
+    PreconditionFailedError,
 )
-from anysky.model.storage import Container, MultipartUpload, Object, ObjectSpec, Part, PartLimits
+from anysky.model.storage import (
+    Condition,
+    Container,
+    MultipartUpload,
+    Object,
+    ObjectSpec,
+    Part,
+    PartLimits,
+)
 from anysky.paging import Page
 from anysky.transport.base import Body, Response
 
@@ -33,6 +42,7 @@ from .s3_checksums import (
 from .s3_content import crc32_of, md5_of
 from .s3_lists import URL_ENCODED, next_cursor, next_markers
 from .s3_sending import S3Requests
+from .xml import Element
 
 __all__ = ["S3Multipart", "stored_object"]
 
@@ -58,7 +68,7 @@ class S3Multipart(S3Requests):
             ContainerDoesNotExistError: There is no such bucket.
             InvalidRequestError: The name or the metadata is not allowed.
         """
-        start, per_part, _ = requests.divided_headers(requests.upload_headers(spec))
+        start, per_part, _ = requests.divided_headers(self._describe(spec))
         checksum = algorithm_of_parts(spec.checksums, self.checksums)
         if checksum:
             start["x-amz-checksum-algorithm"] = checksum.upper()
@@ -148,6 +158,9 @@ class S3Multipart(S3Requests):
     ) -> Object:
         """Make the object of all parts, replacing one of the same name.
 
+        Where a provider may ignore the condition of an object in parts, as Ceph does, it is looked
+        at just before; where it may lose the tags, they are set afterwards.
+
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
 
         Raises:
@@ -157,7 +170,9 @@ class S3Multipart(S3Requests):
             ConflictError: Somebody else stored an object of this name at the same time, and a
                 condition was given: begin anew.
         """
-        _, _, headers = requests.divided_headers(requests.upload_headers(spec))
+        _, _, headers = requests.divided_headers(self._describe(spec))
+        if spec.condition is not None and not self._is_current:
+            await self._check_condition(upload, spec.condition)
         checksum = str(upload.extra.get(_CHECKSUM, ""))
         if checksum:
             headers["x-amz-checksum-type"] = FULL_OBJECT
@@ -179,11 +194,30 @@ class S3Multipart(S3Requests):
                 raise
             return await self._completed_before(upload, parts, error)
         self._learned.keys.pop(upload.upload_id, None)
-        etag = answer.text("ETag", "") or _whole_etag(parts)  # Ceph may leave it empty
-        told = {**response.headers, "etag": etag}
-        if checksum and answer.text("ChecksumType") == FULL_OBJECT:
-            told[f"x-amz-checksum-{checksum}"] = answer.text(checksum_tag(checksum), "")
-        return stored_object(upload.container, spec, sum(part.size for part in parts), told)
+        stored = _completed(upload, parts, spec, response, answer)
+        if spec.tags and not self._is_current:
+            await self.set_object_tags(stored, spec.tags)
+        return stored
+
+    async def _check_condition(self, upload: MultipartUpload, condition: Condition) -> None:
+        """Look whether a condition holds, for a provider that does not.
+
+        Raises:
+            PreconditionFailedError: It does not hold.
+        """
+        try:
+            there = await self.get_object(upload.container.name, upload.name)
+        except NotFoundError:
+            etag = None
+        else:
+            etag = str(there.extra.get("etag", ""))
+        is_other = condition.if_match is not None and condition.if_match != etag
+        is_there = etag is not None and condition.if_none_match in ("*", etag)
+        if is_other or is_there:
+            raise PreconditionFailedError(
+                f"{upload.name[:200]!r} is {'not there' if etag is None else 'there'}"
+                f"{' with another ETag' if is_other and etag else ''}"
+            )
 
     async def _completed_before(
         self, upload: MultipartUpload, parts: Sequence[Part], error: NotFoundError
@@ -241,6 +275,22 @@ class S3Multipart(S3Requests):
 
     def _key_headers(self, upload: MultipartUpload) -> dict[str, str]:
         return self._learned.keys.get(upload.upload_id, {})
+
+
+def _completed(
+    upload: MultipartUpload,
+    parts: Sequence[Part],
+    spec: ObjectSpec,
+    response: Response,
+    answer: Element,
+) -> Object:
+    """Make the object of the answer to its being put together."""
+    etag = answer.text("ETag", "") or _whole_etag(parts)  # Ceph may leave it empty
+    told = {**response.headers, "etag": etag}
+    checksum = str(upload.extra.get(_CHECKSUM, ""))
+    if checksum and answer.text("ChecksumType") == FULL_OBJECT:
+        told[f"x-amz-checksum-{checksum}"] = answer.text(checksum_tag(checksum), "")
+    return stored_object(upload.container, spec, sum(part.size for part in parts), told)
 
 
 def _stored_part(response: Response, number: int, size: int, sent: Mapping[str, str]) -> Part:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from anysky.errors import CloudError, UnsafeResponseError
-from anysky.model.storage import Container
+from anysky.errors import CloudError, UnsafeResponseError, UnsupportedOperationError
+from anysky.model.storage import Object, ObjectSpec, ObjectVersion
 from anysky.runtime.base import Runtime
 from anysky.transport.base import Body, Request, Response, Transport
 
@@ -45,7 +45,7 @@ class URLSigner(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Learned:
     """What a backend has learned from answers.
 
@@ -53,10 +53,13 @@ class _Learned:
         sites: Where those buckets are that are not at the backend's own site.
         keys: Header fields with a customer's key for encryption, by the id of the multipart
             upload; they are not in its `extra`, which is written to disk.
+        bare_etags: Whether the provider wants an ETag without its quotes in If-Match of a PUT, as
+            Ceph did up to Pacific.
     """
 
     sites: dict[str, Site] = field(default_factory=dict[str, Site])
     keys: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    bare_etags: bool = False
 
 
 class S3Requests:
@@ -72,8 +75,27 @@ class S3Requests:
             """Return the ledger of the running call."""
             ...
 
-        async def get_container(self, name: str) -> Container:
-            """Return one container."""
+        @classmethod
+        def supports(cls, operation: str) -> bool:
+            """Whether this backend has an operation."""
+            ...
+
+        async def get_object(self, container_name: str, object_name: str) -> Object:
+            """Return what is known about one object."""
+            ...
+
+        async def get_object_version(
+            self, container_name: str, object_name: str, version_id: str
+        ) -> ObjectVersion:
+            """Return what is known about one version of an object."""
+            ...
+
+        async def get_object_tags(self, obj: Object) -> dict[str, str]:
+            """Return an object's tags."""
+            ...
+
+        async def set_object_tags(self, obj: Object, tags: Mapping[str, str]) -> None:
+            """Replace all tags of an object."""
             ...
 
     async def _site(self) -> Site:
@@ -98,9 +120,25 @@ class S3Requests:
         # Of two threads that come here first, both get what one of them makes.
         return vars(self).setdefault("_learned_once", _Learned())  # type: ignore[no-any-return]
 
+    @property
+    def _is_current(self) -> bool:
+        """Whether the provider has what AWS has: digests of all kinds, conditions of parts."""
+        return takes_checksums(self.checksums)
+
     def _checksum_mode(self) -> dict[str, str]:
         """Return the header field that asks for digests, where the provider knows it."""
-        return {"x-amz-checksum-mode": "ENABLED"} if takes_checksums(self.checksums) else {}
+        return {"x-amz-checksum-mode": "ENABLED"} if self._is_current else {}
+
+    def _describe(self, spec: ObjectSpec) -> dict[str, str]:
+        """Return the header fields that describe a new object.
+
+        Raises:
+            InvalidRequestError: The metadata is not allowed.
+            UnsupportedOperationError: The provider has no tags.
+        """
+        if spec.tags and not self.supports("set_object_tags"):
+            raise UnsupportedOperationError(f"{type(self).__name__} has no tags of objects")
+        return requests.upload_headers(spec)
 
     async def _bucket_site(self, bucket: str) -> Site:
         return self._learned.sites.get(bucket) or await self._site()

@@ -83,20 +83,38 @@ class S3Uploads(S3Multipart):
             try:
                 return await self._put_once(container, body, spec)
             except ConflictError as error:
-                # Somebody else was storing it at the same moment; asked again, S3 knows who won.
-                again = error.code == _CONFLICT and body.replayable and tries < _CONFLICT_TRIES
-                if not again:
+                if not body.replayable or not await self._may_win(container, spec, error, tries):
                     raise
+
+    async def _may_win(
+        self, container: Container, spec: ObjectSpec, error: ConflictError, tries: int
+    ) -> bool:
+        """Whether an upload that was refused may be asked for again at once."""
+        if error.code == _CONFLICT and tries < _CONFLICT_TRIES:
+            # Somebody else was storing it at the same moment; asked again, S3 knows who won.
             await self.runtime.sleep(_CONFLICT_WAIT * tries)
+            return True
+        wanted = spec.condition.if_match if spec.condition else None
+        if wanted is None or self._is_current or self._learned.bare_etags:
+            return False
+        there = await self.get_object(container.name, spec.name)
+        self._learned.bare_etags = there.extra.get("etag") == wanted
+        return self._learned.bare_etags
+
+    def _upload_headers(self, spec: ObjectSpec) -> dict[str, str]:
+        headers = self._describe(spec)
+        if self._learned.bare_etags and "if-match" in headers:
+            headers["if-match"] = headers["if-match"].strip('"')
+        given = dict(spec.checksums) | ({"md5": spec.md5} if spec.md5 else {})
+        return headers | checksum_headers(given, self.checksums)
 
     async def _put_once(self, container: Container, body: Body, spec: ObjectSpec) -> Object:
-        given = dict(spec.checksums) | ({"md5": spec.md5} if spec.md5 else {})
         try:
             response = await self._send(
                 "PUT",
                 container.name,
                 spec.name,
-                headers=requests.upload_headers(spec) | checksum_headers(given, self.checksums),
+                headers=self._upload_headers(spec),
                 body=body,
                 operation="PutObject",
                 missing=ContainerDoesNotExistError,
@@ -104,14 +122,13 @@ class S3Uploads(S3Multipart):
         except PreconditionFailedError as error:
             if error.attempts == 1:
                 raise
-            return await self._stored_before(container, body, given, spec, error)
+            return await self._stored_before(container, body, spec, error)
         return stored_object(container, spec, body.length or 0, response.headers)
 
     async def _stored_before(
         self,
         container: Container,
         body: Body,
-        given: Mapping[str, str],
         spec: ObjectSpec,
         error: PreconditionFailedError,
     ) -> Object:
@@ -129,6 +146,7 @@ class S3Uploads(S3Multipart):
             operation="HeadObject",
         )
         there = answers.object_of_headers(spec.name, response.headers, container)
+        given = dict(spec.checksums) | ({"md5": spec.md5} if spec.md5 else {})
         known: Mapping[str, str] = there.extra.get("checksums", {})
         both = known.keys() & given.keys()
         if there.size != body.length or any(known[one] != given[one].lower() for one in both):
