@@ -219,7 +219,7 @@ def _reader_of(kind: type[Any] | None) -> _Reader | None:
 
 def _model(kind: Any, tree: dict[str, Any], depth: int) -> Any:
     fields = {name: _value(item, depth) for name, item in tree.items()}
-    if "extra" in kind.__slots__:  # it was left out, and not every model has a default for it
+    if hasattr(kind, "extra"):  # it was left out, and not every model has a default for it
         fields.setdefault("extra", {})
     return kind(**fields)
 

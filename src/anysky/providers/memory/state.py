@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
@@ -35,10 +35,10 @@ from anysky.model.compute import (
 )
 from anysky.model.dns import Record, Zone
 from anysky.model.loadbalancer import LoadBalancer, Member
-from anysky.model.storage import Container, Object
+from anysky.model.storage import Container, MultipartUpload, Object, ObjectSpec, ObjectVersion, Part
 from anysky.paging import Page
 
-__all__ = ["Behaviour", "Boot", "State", "Table", "cut", "numbered"]
+__all__ = ["Behaviour", "Blob", "Boot", "PartsSoFar", "State", "Table", "cut", "numbered"]
 
 M = TypeVar("M")
 
@@ -77,6 +77,34 @@ class Boot:
     ready_at: float
     looks: int
     ip: str = ""
+
+
+@dataclass(slots=True)
+class Blob:
+    """What belongs to one version of an object and is in no model of it.
+
+    Attributes:
+        number: Its place among all versions, by age.
+        content: The bytes.
+        tags: Its tags.
+    """
+
+    number: int
+    content: bytes = b""
+    tags: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(slots=True)
+class PartsSoFar:
+    """What a multipart upload has got.
+
+    Attributes:
+        spec: What the object shall be.
+        parts: The parts, with their contents, by their numbers.
+    """
+
+    spec: ObjectSpec
+    parts: dict[int, tuple[Part, bytes]] = field(default_factory=dict[int, tuple[Part, bytes]])
 
 
 @dataclass(slots=True)
@@ -224,7 +252,9 @@ class State:
         date: The date at that time.
         quotas: How many things of a kind there may be.
         boots: Nodes and balancers that are on their way to run, by their ids.
-        contents: Contents of objects, by container and name.
+        blobs: Contents and tags of objects, by container and name, then by version.
+        versioning: Whether containers keep older versions, for those that ever did.
+        received: What multipart uploads have got, by their ids.
     """
 
     def __init__(self, behaviour: Behaviour, seed: int) -> None:
@@ -234,7 +264,9 @@ class State:
         self.date = datetime.fromtimestamp(0, UTC)
         self.quotas: dict[str, int] = {}
         self.boots: dict[str, Boot] = {}
-        self.contents: dict[str, bytes] = {}
+        self.blobs: dict[str, dict[str, Blob]] = {}
+        self.versioning: dict[str, bool] = {}
+        self.received: dict[str, PartsSoFar] = {}
         self._numbers: dict[str, int] = {}
         self.nodes = Table[Node](self, "nodes", "node")
         self.volumes = Table[StorageVolume](self, "volumes", "volume")
@@ -255,6 +287,8 @@ class State:
             ContainerAlreadyExistsError,
         )
         self.objects = Table[Object](self, "objects", "object", ObjectDoesNotExistError)
+        self.versions = Table[ObjectVersion](self, "versions", "version", ObjectDoesNotExistError)
+        self.uploads = Table[MultipartUpload](self, "multipart_uploads", "multipart upload")
         self.zones = Table[Zone](self, "zones", "zone", ZoneDoesNotExistError)
         self.records = Table[Record](self, "records", "record", RecordDoesNotExistError)
         self.balancers = Table[LoadBalancer](self, "balancers", "balancer")

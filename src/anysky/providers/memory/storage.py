@@ -2,51 +2,46 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
-from anysky.backend.storage import StorageBackend
 from anysky.errors import (
+    CloudError,
     ContainerIsNotEmptyError,
     InvalidContainerNameError,
     InvalidRequestError,
-    ObjectHashMismatchError,
+    NotFoundError,
 )
-from anysky.model.storage import Container, Object, ObjectSpec
+from anysky.model.storage import (
+    Condition,
+    Container,
+    Object,
+    ObjectChanges,
+    ObjectSpec,
+    ObjectVersion,
+    Prefix,
+)
 from anysky.paging import Page
 from anysky.transport.base import Body, ByteStream
-from anysky.wire.s3_content import PartReader, check_range
+from anysky.wire.s3_content import check_range
 
-from .api import MemoryBackend
+from .contents import Content, content_of
+from .shelf import Shelf, check_condition, check_object_tags, key_of
+from .state import cut
+from .uploads import MemoryUploads
+from .versions import MemoryVersions
 
 __all__ = ["MemoryStorage"]
 
 _CONTAINER_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{1,61})[a-z0-9]")
-_LONGEST_NAME = 1024
-_LARGEST = 5 * 1024**3
 
 
-class _Content:
-    """An object's bytes, read piece by piece."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = memoryview(content)
-
-    async def read(self, size: int) -> bytes:
-        """Return up to `size` bytes."""
-        piece, self._content = self._content[:size], self._content[size:]
-        return bytes(piece)
-
-    async def close(self) -> None:
-        """Drop what was not read."""
-        self._content = memoryview(b"")
-
-
-class MemoryStorage(MemoryBackend, StorageBackend):
+class MemoryStorage(MemoryVersions, MemoryUploads):
     """Containers of one account; objects of up to 5 GiB, as far as there is memory."""
 
     supports_chunked_encoding: ClassVar[bool] = True
+    bulk: ClassVar[int] = 1000
 
     async def list_containers(self, cursor: str | None) -> Page[Container]:
         """Return a page of containers."""
@@ -91,17 +86,19 @@ class MemoryStorage(MemoryBackend, StorageBackend):
         """Delete an empty container.
 
         Raises:
-            ContainerIsNotEmptyError: There are objects in it.
+            ContainerIsNotEmptyError: There are objects in it, older versions of some, or multipart
+                uploads that were not ended.
         """
 
         def work() -> None:
-            self._state.containers.get(container.name)
-            objects = self._state.objects.items()
-            if any(one.container.name == container.name for one in objects):
-                raise ContainerIsNotEmptyError(
-                    f"there are objects in the container {container.name!r}"
-                )
-            self._state.containers.remove(container.name)
+            name, state = container.name, self._state
+            state.containers.get(name)
+            if Shelf(state).has_objects(name):
+                raise ContainerIsNotEmptyError(f"there are objects in the container {name!r}")
+            if any(one.container.name == name for one in state.uploads.items()):
+                raise ContainerIsNotEmptyError(f"there are uploads to the container {name!r}")
+            state.containers.remove(name)
+            state.versioning.pop(name, None)
 
         await self._remove("delete_container", {"container": container.name}, work)
 
@@ -123,6 +120,36 @@ class MemoryStorage(MemoryBackend, StorageBackend):
         arguments = {"container": container.name, "prefix": prefix, "cursor": cursor}
         return await self._look("list_container_objects", arguments, work)
 
+    async def list_directory(
+        self, container: Container, prefix: str | None, delimiter: str, cursor: str | None
+    ) -> Page[Object | Prefix]:
+        """Return a page of what begins with a prefix, one level deep, in the order of names.
+
+        Raises:
+            InvalidRequestError: The delimiter is empty.
+        """
+        if not delimiter:
+            raise InvalidRequestError("an empty text parts no names")
+
+        def work() -> Page[Object | Prefix]:
+            state, start = self._state, prefix or ""
+            there = state.containers.get(container.name)
+            listed = state.objects.listed(
+                cursor,
+                lambda one: one.container.name == there.name and one.name.startswith(start),
+                lambda one: one.name,
+            )
+            entries = (_entry(one, start, delimiter) for _, one in listed)
+            return cut({one.name: one for one in entries}.items(), cursor, self.cloud.page_size)
+
+        arguments = {
+            "container": container.name,
+            "prefix": prefix,
+            "delimiter": delimiter,
+            "cursor": cursor,
+        }
+        return await self._look("list_directory", arguments, work)
+
     async def get_object(self, container_name: str, object_name: str) -> Object:
         """Return what is known about one object.
 
@@ -133,114 +160,198 @@ class MemoryStorage(MemoryBackend, StorageBackend):
 
         def work() -> Object:
             self._state.containers.get(container_name)
-            return self._state.objects.look_up(_key(container_name, object_name))
+            return self._state.objects.look_up(key_of(container_name, object_name))
 
         arguments = {"container": container_name, "object": object_name}
         return await self._look("get_object", arguments, work)
 
-    async def open_object(self, obj: Object, start: int | None, end: int | None) -> ByteStream:
+    async def open_object(
+        self, obj: Object, start: int | None, end: int | None, condition: Condition | None = None
+    ) -> ByteStream:
         """Open an object's content, or a range of it, as it is at this moment.
 
         Raises:
             ObjectDoesNotExistError: The object is gone.
             InvalidRequestError: The range begins beyond the object's end, or ends before it begins.
+            PreconditionFailedError: It is not the object that the condition asks for.
         """
         check_range(start, end)
 
         def work() -> bytes:
-            key = _key(obj.container.name, obj.name)
-            self._state.objects.get(key)
-            content = self._state.contents[key]
-            if start is not None and start >= max(len(content), 1):
+            found, blob = Shelf(self._state).find(obj)
+            check_condition(found, condition)
+            if start is not None and start >= max(found.size, 1):
                 raise InvalidRequestError(
-                    f"the object has {len(content)} bytes: none from {start} on"
+                    f"the object has {found.size} bytes: none from {start} on"
                 )
-            return content[start:end]
+            return blob.content[start:end]
 
-        arguments = {
-            "container": obj.container.name, "object": obj.name, "start": start, "end": end
-        }  # fmt: skip
-        return _Content(await self._look("open_object", arguments, work))
+        arguments = {**_named(obj), "start": start, "end": end, **_of_condition(condition)}
+        return Content(await self._look("open_object", arguments, work))
 
     async def upload_object(self, container: Container, body: Body, spec: ObjectSpec) -> Object:
         """Store an object in one request, with all of its content in memory.
 
         Raises:
             ContainerDoesNotExistError: There is no such container.
-            ObjectHashMismatchError: Other bytes arrived than `ObjectSpec.md5` says.
+            InvalidRequestError: The name, the tags or the storage class cannot be.
+            ObjectHashMismatchError: Other bytes arrived than the spec's digests say.
+            PreconditionFailedError: What is there is not what the condition asks for.
         """
-        content = await self._read(body)
+        content = await content_of(body, self.runtime)
         arguments = {
             "container": container.name,
             "object": spec.name,
             "size": len(content),
             "content_type": spec.content_type,
             "meta_data": dict(spec.meta_data),
+            "storage_class": spec.storage_class,
+            "tags": dict(spec.tags),
+            **_of_condition(spec.condition),
         }
-        return await self._set(
-            "upload_object", arguments, lambda: self._store(container.name, content, spec), content
-        )
+
+        def work() -> Object:
+            return Shelf(self._state).store(container.name, spec, content)
+
+        # Sent again, it would meet itself.
+        method = "PUT" if spec.condition is None else "POST"
+        return await self._send(method, "upload_object", arguments, work, content=content)
 
     async def delete_object(self, obj: Object) -> None:
-        """Delete an object.
+        """Delete an object, or a version of one for good.
 
         Raises:
-            ObjectDoesNotExistError: There is none of this name.
+            ObjectDoesNotExistError: There is none of this name, or no such version.
+        """
+        await self._remove("delete_object", _named(obj), lambda: Shelf(self._state).remove(obj))
+
+    async def delete_objects(self, objects: Sequence[Object]) -> list[CloudError | None]:
+        """Delete up to 1000 objects of one container; those that are gone already are gone.
+
+        Raises:
+            ContainerDoesNotExistError: There is no such container.
+            InvalidRequestError: They are too many, or of several containers.
+        """
+        containers = sorted({obj.container.name for obj in objects})
+        if len(objects) > self.bulk or len(containers) > 1:
+            raise InvalidRequestError(f"up to {self.bulk} objects of one container are deleted")
+
+        def work() -> list[None]:
+            for name in containers:
+                self._state.containers.get(name)
+            for obj in objects:
+                self._remove_any(obj)
+            return [None] * len(objects)
+
+        arguments = {"container": "".join(containers), "objects": [obj.name for obj in objects]}
+        return [*await self._set("delete_objects", arguments, work)]
+
+    async def copy_object(
+        self,
+        source: Object,
+        container: Container,
+        name: str,
+        changes: ObjectChanges | None = None,
+    ) -> Object:
+        """Copy an object, in place of one of the same name; its storage class is not copied.
+
+        Raises:
+            ObjectDoesNotExistError: There is no such object.
+            ContainerDoesNotExistError: There is no such container.
+        """
+        arguments = {**_between(source, container, name), **_of_changes(changes)}
+        return await self._set(
+            "copy_object",
+            arguments,
+            lambda: Shelf(self._state).copy(source, container.name, name, changes),
+        )
+
+    async def move_object(self, source: Object, container: Container, name: str) -> Object:
+        """Give an object another name or container, with all that is known of it.
+
+        Raises:
+            ObjectDoesNotExistError: There is no such object.
+            ContainerDoesNotExistError: There is no such container.
+            InvalidRequestError: It is there already.
+        """
+        return await self._do(
+            "move_object",
+            _between(source, container, name),
+            lambda: Shelf(self._state).move(source, container.name, name),
+        )
+
+    async def update_object(self, obj: Object, changes: ObjectChanges) -> Object:
+        """Change type, metadata or storage class of an object; its ETag stays as it is.
+
+        Raises:
+            ObjectDoesNotExistError: There is no such object.
+        """
+        return await self._set(
+            "update_object",
+            {**_named(obj), **_of_changes(changes)},
+            lambda: Shelf(self._state).update(obj, changes),
+        )
+
+    async def get_object_tags(self, obj: Object) -> dict[str, str]:
+        """Return an object's tags.
+
+        Raises:
+            ObjectDoesNotExistError: There is no such object.
+        """
+        return await self._look(
+            "get_object_tags", _named(obj), lambda: Shelf(self._state).find(obj)[1].tags
+        )
+
+    async def set_object_tags(self, obj: Object, tags: Mapping[str, str]) -> None:
+        """Replace all tags of an object: 10 at the most.
+
+        Raises:
+            ObjectDoesNotExistError: There is no such object.
+            InvalidRequestError: They are too many or too long.
         """
 
         def work() -> None:
-            key = _key(obj.container.name, obj.name)
-            self._state.objects.remove(key)
-            del self._state.contents[key]
+            Shelf(self._state).find(obj)[1].tags = check_object_tags(tags)
 
-        arguments = {"container": obj.container.name, "object": obj.name}
-        await self._remove("delete_object", arguments, work)
+        await self._set("set_object_tags", {**_named(obj), "tags": dict(tags)}, work)
 
-    async def copy_object(self, source: Object, container: Container, name: str) -> Object:
-        """Copy an object with its type and metadata, in place of one of the same name."""
-
-        def work() -> Object:
-            key = _key(source.container.name, source.name)
-            found = self._state.objects.get(key)
-            spec = ObjectSpec(name, found.extra["content_type"], found.meta_data)
-            return self._store(container.name, self._state.contents[key], spec)
-
-        arguments = {
-            "source_container": source.container.name,
-            "source": source.name,
-            "container": container.name,
-            "object": name,
-        }
-        return await self._set("copy_object", arguments, work)
-
-    async def _read(self, body: Body) -> bytes:
-        reader = PartReader(body, _LARGEST, self.runtime)
+    def _remove_any(self, obj: Object) -> None:
         try:
-            content = await reader.read()
-        finally:
-            await reader.close()
-        if not reader.is_last:
-            raise InvalidRequestError(f"an object has {_LARGEST} bytes at the most")
-        reader.check_length(len(content))
-        return content
-
-    def _store(self, container_name: str, content: bytes, spec: ObjectSpec) -> Object:
-        state, key = self._state, _key(container_name, spec.name)
-        container = state.containers.get(container_name)
-        if not 0 < len(spec.name.encode("utf-8", "surrogatepass")) <= _LONGEST_NAME:
-            raise InvalidRequestError(f"an object's name has 1 to {_LONGEST_NAME} bytes")
-        digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
-        if spec.md5 not in (None, digest):
-            raise ObjectHashMismatchError(f"the MD5 of what arrived is {digest}, not {spec.md5}")
-        extra = {"last_modified": state.date, "content_type": spec.content_type, "acl": spec.acl}
-        stored = Object(spec.name, len(content), digest, extra, dict(spec.meta_data), container)
-        if key in state.objects:
-            state.objects.put(key, stored)
-        else:
-            state.objects.add(key, stored)
-        state.contents[key] = content
-        return stored
+            Shelf(self._state).remove(obj)
+        except NotFoundError:
+            return
 
 
-def _key(container_name: str, object_name: str) -> str:
-    return f"{container_name}/{object_name}"
+def _entry(obj: Object, prefix: str, delimiter: str) -> Object | Prefix:
+    """Return an object of a list, or what sums it up with others."""
+    end = obj.name.find(delimiter, len(prefix))
+    return obj if end < 0 else Prefix(obj.name[: end + len(delimiter)], obj.container)
+
+
+def _named(obj: Object) -> dict[str, Any]:
+    named = {"container": obj.container.name, "object": obj.name}
+    return {**named, "version_id": obj.version_id} if isinstance(obj, ObjectVersion) else named
+
+
+def _between(source: Object, container: Container, name: str) -> dict[str, Any]:
+    return {
+        "source_container": source.container.name,
+        "source": source.name,
+        "version_id": source.version_id if isinstance(source, ObjectVersion) else None,
+        "container": container.name,
+        "object": name,
+    }
+
+
+def _of_condition(condition: Condition | None) -> dict[str, Any]:
+    given = condition or Condition()
+    return {"if_match": given.if_match, "if_none_match": given.if_none_match}
+
+
+def _of_changes(changes: ObjectChanges | None) -> dict[str, Any]:
+    given = changes or ObjectChanges()
+    return {
+        "content_type": given.content_type,
+        "meta_data": None if given.meta_data is None else dict(given.meta_data),
+        "storage_class": given.storage_class,
+    }
