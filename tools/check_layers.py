@@ -10,6 +10,7 @@ ROOT = Path(__file__).parent.parent / "src" / "anysky"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "outcomes", "secret", "model", "names", "run", "deadlines", "interruption"),
+    ("config",),
     ("runtime", "transport"),
     (
         "paging",
@@ -23,7 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "pricing",
         "node_prices",
     ),
-    ("backend", "registry", "files", "zone_file", "object_spec", "catalogue_cache"),
+    ("backend", "registry", "zone_file", "object_spec", "safe_names", "catalogue_cache"),
     ("transfer",),
     ("processes", "journaling", "journal_store", "journal_rows", "journal"),
     ("recovering",),
@@ -40,8 +41,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "aio",
         "transactions",
         "recovery",
+        "transfer/blocking",
+        "transfer/sharding",
     ),
-    ("testing", "demo"),
+    ("testing", "demo", "integrations"),
     ("cli", "__main__"),
 )
 
@@ -56,7 +59,8 @@ def main() -> int:
 
 
 def _wrong_imports(path: Path, rank: dict[str, int]) -> list[str]:
-    own = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    own = "/".join(parts) if "/".join(parts) in rank else parts[0]
     if own == "__init__":
         return []
     if own not in rank:

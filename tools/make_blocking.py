@@ -88,12 +88,16 @@ def formatted(text: str) -> str:
     return text
 
 
+# Twins that stand elsewhere than beside the others.
+PLACES = {"transfer.py": "transfer/blocking.py"}
+
+
 def twins() -> list[tuple[Path, Path]]:
     """Return each source with the file that is made from it."""
     portable = [path for path in sorted((ROOT / "aio").glob("*.py")) if path.stem != "__init__"]
     program = ROOT / "demo" / "asyncio_program.py"
     return [
-        *((path, ROOT / path.name) for path in portable),
+        *((path, ROOT / PLACES.get(path.name, path.name)) for path in portable),
         (program, program.with_name("blocking_program.py")),
     ]
 

@@ -24,7 +24,7 @@ from .runtime.base import Runtime
 from .steps import OnPartialFailure, Recorder, Step, StepState, identity, things_of
 from .undoing import start_undoing, undo_steps
 
-__all__ = ["each", "numbered", "returning"]
+__all__ = ["each", "flattened", "numbered", "paired", "returning"]
 
 _Item = TypeVar("_Item")
 T = TypeVar("T")
@@ -150,6 +150,37 @@ async def returning(job: Coroutine[Any, Any, Any], item: T) -> T:
     """Run a job on an item and return the item."""
     await job
     return item
+
+
+async def paired(
+    items: Sequence[T], job: Coroutine[Any, Any, list[CloudError | None]]
+) -> list[tuple[T, CloudError | None]]:
+    """Run a job on several items and return each with what became of it."""
+    return list(zip(items, await job, strict=True))
+
+
+def flattened(
+    items: Sequence[T], found: Outcomes[list[tuple[T, CloudError | None]]]
+) -> Outcomes[T]:
+    """Return what became of each item, from what became of batches of them.
+
+    Args:
+        items: All items, in the order of the call.
+        found: What became of the batches.
+    """
+    errors = {id(item): error for batch in found.done for item, error in batch}
+    for batch, failure in found.failed:
+        errors |= {id(item): failure for item in batch}
+    outcomes = Outcomes[T]()
+    for item in items:
+        error = errors.get(id(item))
+        if error is not None:
+            outcomes.failed.append(Failure(item, error))
+        elif id(item) in errors:
+            outcomes.done.append(item)
+        else:
+            outcomes.not_tried.append(item)
+    return outcomes
 
 
 def numbered(name: str, count: int) -> list[str]:

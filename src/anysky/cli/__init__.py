@@ -19,6 +19,7 @@ _COMMANDS = {
     "demo": "run one program against a local cloud, blocking and asyncio",
     "journal": "show and finish what was interrupted",
     "prices": "list prices of cloud servers, and where they come from",
+    "storage": "list, copy and remove objects at any provider",
     "providers": "show what each provider can do",
 }
 

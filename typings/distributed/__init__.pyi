@@ -1,0 +1,6 @@
+# What of Dask's distributed is used here; it has no types.
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+def as_completed(futures: Sequence[Any]) -> Iterator[Any]: ...
