@@ -20,6 +20,7 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -34,6 +35,7 @@ from anysky.outcomes import Outcomes
 from anysky.registry import driver_class, register
 from anysky.secret import Secret, hide
 from anysky.steps import OnPartialFailure
+from anysky.transfer.cleaning import cleanup_uploads
 from anysky.transfer.deleting import batches, delete_batch
 from anysky.transfer.downloads import download_object
 from anysky.transfer.moving import move_object
@@ -998,6 +1000,28 @@ class StorageDriver(Driver[StorageBackend]):
         await self._call(self._backend.abort_multipart_upload(upload))
         return True
 
+    async def cleanup_uploads(
+        self,
+        container: model.Container,
+        older_than: timedelta | float,
+        prefix: str | None = None,
+    ) -> list[model.MultipartUpload]:
+        """End multipart uploads that nobody goes on with, and delete their parts.
+
+        They are what is left of programs that were killed; their parts are paid for.
+
+        Args:
+            container: The container.
+            older_than: Age from which on an upload is ended, seconds or a `timedelta`: longer
+                than any upload takes that may still go on. One whose beginning the provider does
+                not tell is ended only with 0.
+            prefix: Beginning of the objects' names.
+
+        Returns:
+            Those that were ended.
+        """
+        return await self._transfer(cleanup_uploads(self._backend, container, older_than, prefix))
+
     async def get_container_cdn_url(self, container: model.Container) -> str:
         """Return the address below which anybody may read a container's objects."""
         return await self._call(self._backend.get_container_cdn_url(container))
@@ -1030,6 +1054,8 @@ class StorageDriver(Driver[StorageBackend]):
             return "open_object"
         if operation == "delete_objects":
             return "delete_object"
+        if operation == "cleanup_uploads":
+            return "abort_multipart_upload"
         return super()._operation_name(operation.replace("iterate_", "list_", 1))
 
     async def _upload(

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from anysky.backend.storage import StorageBackend
-from anysky.errors import ConflictError, ObjectHashMismatchError, PreconditionFailedError
-from anysky.interruption import check
-from anysky.model.storage import Condition, Object, ObjectVersion
+from anysky.errors import (
+    ConflictError,
+    NotFoundError,
+    ObjectHashMismatchError,
+    PreconditionFailedError,
+)
+from anysky.model.storage import Object, ObjectVersion
 
-from .digests import Checksum, checksum, combined, disagreement, quickest
-from .meter import Meter
 from .options import TransferOptions
+from .records import Record, name_of
+from .saving import Ranges, Saving, joined_digest
 from .sizes import range_size
-from .streams import ContentStream, open_object
-from .targets import Target, find_target
+from .targets import Target, check_free, find_target
 
 __all__ = ["download_object"]
 
-_PIECE = 1024 * 1024
-# What is written at once: a hop to a thread costs more than writing one piece.
-_BATCH = 2 * 1024 * 1024
-_JOINED = ("crc32c", "crc32")  # digests that those of the parts make up
+# After these what is on disk is of no use.
+_HOPELESS = (NotFoundError, ObjectHashMismatchError, PreconditionFailedError)
 
 
 async def download_object(
@@ -49,53 +53,45 @@ async def download_object(
         start: First byte; None for the whole.
         end: Byte before which to stop; None for the object's end.
         overwrite: Whether a file that is there already is replaced.
-        delete_on_failure: Whether what came before a failure is removed.
+        delete_on_failure: Whether what came before a failure is removed; what can be resumed,
+            and shall be, stays.
 
     Raises:
         InvalidRequestError: The file exists, or cannot be written.
         ObjectHashMismatchError: More, fewer or other bytes came.
-        ConflictError: The object changed while it was read, twice.
+        ConflictError: The object changed while it was read, twice; or the same download is under
+            way.
     """
-    path = find_target(destination, obj.name, overwrite=overwrite)
+    path = find_target(destination, obj.name)
+    if not options.resume:
+        check_free(path, overwrite=overwrite)
+    download = _Download(backend, path, options, overwrite, delete_on_failure)
+    if start is not None or end is not None or obj.size <= options.threshold:
+        await _twice(lambda one: download.in_one_stream(one, start, end), backend, obj)
+        return
+    obj = await _identified(backend, obj)
+    if not (obj.extra.get("etag") or isinstance(obj, ObjectVersion)):
+        await download.in_one_stream(obj, None, None)
+    elif options.resume:
+        await _twice(download.resumed, backend, obj)
+    else:
+        await _twice(download.in_ranges, backend, obj)
+
+
+async def _twice(
+    attempt: Callable[[Object], Coroutine[Any, Any, None]], backend: StorageBackend, obj: Object
+) -> None:
+    """Download an object, and once more from the beginning if it changes meanwhile."""
     try:
-        await _download(backend, obj, path, options, start, end, overwrite, delete_on_failure)
+        await attempt(obj)
     except PreconditionFailedError:
         latest = await _latest(backend, obj)
         try:
-            await _download(
-                backend, latest, path, options, start, end, overwrite, delete_on_failure
-            )
+            await attempt(latest)
         except PreconditionFailedError as error:
             raise ConflictError(
                 f"the object {obj.name!r} changes again and again while it is read"
             ) from error
-
-
-async def _download(
-    backend: StorageBackend,
-    obj: Object,
-    path: Path,
-    options: TransferOptions,
-    start: int | None,
-    end: int | None,
-    overwrite: bool,
-    delete_on_failure: bool,
-) -> None:
-    """Download an object, if it does not change meanwhile."""
-    is_whole = start is None and end is None
-    target = Target(path)
-    saving = _Saving(backend, target, options)
-    try:
-        if is_whole and obj.size > options.threshold:
-            await saving.in_ranges(await _identified(backend, obj))
-        else:
-            await saving.in_one_stream(obj, start, end)
-        await backend.runtime.in_thread(partial(target.publish, overwrite=overwrite))
-    finally:
-        if delete_on_failure:
-            target.discard()
-        else:
-            target.close()
 
 
 async def _identified(backend: StorageBackend, obj: Object) -> Object:
@@ -109,136 +105,143 @@ async def _latest(backend: StorageBackend, obj: Object) -> Object:
     found = await backend.get_object(obj.container.name, obj.name)
     if found.size != obj.size:
         raise ObjectHashMismatchError(
-            f"the object has {found.size} bytes in place of {obj.size}: it has changed"
+            f"{obj.name}: the object has {found.size} bytes in place of {obj.size} by now"
         )
     return found
 
 
-class _Saving:
+class _Download:
     """One download.
 
     Args:
         backend: The provider.
-        target: The file.
+        path: The file to make.
         options: How it is moved.
+        overwrite: Whether a file that is there already is replaced.
+        delete_on_failure: Whether what came before a failure is removed.
     """
 
-    def __init__(self, backend: StorageBackend, target: Target, options: TransferOptions) -> None:
+    def __init__(
+        self,
+        backend: StorageBackend,
+        path: Path,
+        options: TransferOptions,
+        overwrite: bool,
+        delete_on_failure: bool,
+    ) -> None:
         self._backend = backend
         self._runtime = backend.runtime
-        self._target = target
+        self._path = path
         self._options = options
+        self._overwrite = overwrite
+        self._delete_on_failure = delete_on_failure
 
     async def in_one_stream(self, obj: Object, start: int | None, end: int | None) -> None:
-        """Save what comes in one stream, which the provider's backend checks at its end."""
-        total = obj.size if start is None and end is None else None
-        await self._runtime.in_thread(self._target.create)
-        meter = Meter(obj.name, total, self._options, self._runtime)
-        stream = await open_object(self._backend, obj, start, end)
-        size = await self._fill(stream, 0, None, meter)
-        if total is not None and size != total:
-            raise ObjectHashMismatchError(f"{size} bytes came in place of {total}")
-        if total is not None and stream.is_resumed:
-            await self._compare(obj)
+        """Save what comes in one stream."""
+        target = Target(self._path)
+        saving = Saving(self._backend, target, self._options)
+        await self._publish_or_discard(target, None, saving.in_one_stream(obj, start, end))
 
     async def in_ranges(self, obj: Object) -> None:
-        """Save ranges of an object, several at once, which must all be of the same object."""
-        if not (obj.extra.get("etag") or isinstance(obj, ObjectVersion)):
-            await self.in_one_stream(obj, None, None)
-            return
-        await self._runtime.in_thread(partial(self._target.create, obj.size))
-        meter = Meter(obj.name, obj.size, self._options, self._runtime)
-        ranges = _Ranges(obj.size, range_size(obj.size, self._options.part_size))
-        name = quickest(obj.extra.get("checksums") or {})
-        seen: dict[int, tuple[str, int]] = {}
-        count = self._options.concurrency
-        jobs = [self._work(obj, ranges, name, seen, meter) for _ in range(count)]
-        await self._runtime.gather(jobs, count, hasty=True)
-        if name in _JOINED:
-            found = combined(name, [seen[start] for start in sorted(seen)])
-            _check_digest(obj, name, found)
-        elif name is not None:
-            await self._compare(obj)
+        """Save several ranges at once."""
+        target = Target(self._path)
+        saving = Saving(self._backend, target, self._options)
+        ranges = Ranges(obj.size, self._range_size(obj), joined_digest(obj))
+        await self._publish_or_discard(target, obj.size, saving.in_ranges(obj, ranges))
 
-    async def _work(
-        self,
-        obj: Object,
-        ranges: _Ranges,
-        name: str | None,
-        seen: dict[int, tuple[str, int]],
-        meter: Meter,
+    async def _publish_or_discard(
+        self, target: Target, size: int | None, job: Coroutine[Any, Any, None]
     ) -> None:
-        """Fetch one range after the other until there is none left."""
-        condition = Condition(obj.extra.get("etag"))
-        while (span := ranges.next()) is not None:
-            start, end = span
-            digest = checksum(name) if name in _JOINED else None
-            stream = await open_object(self._backend, obj, start, end, condition)
-            size = await self._fill(stream, start, digest, meter)
-            if size != end - start:
-                raise ObjectHashMismatchError(f"{size} bytes came in place of {end - start}")
-            if digest is not None:
-                seen[start] = digest.hexdigest(), size
-
-    async def _fill(
-        self, stream: ContentStream, start: int, digest: Checksum | None, meter: Meter
-    ) -> int:
-        """Write a stream into the file from a place on; return how many bytes it had."""
-        batch: list[bytes] = []
-        size = written = 0
+        """Make the file, fill it, and give it its name."""
         try:
-            while piece := await stream.read(_PIECE):
-                await meter.pace(len(piece))
-                batch.append(piece)
-                size += len(piece)
-                if size - written >= _BATCH:
-                    await self._write(batch, start + written, digest)
-                    meter.add(size - written)
-                    batch, written = [], size
+            check_free(self._path, overwrite=self._overwrite)
+            await self._runtime.in_thread(partial(target.create, size))
+            await job
+            await self._runtime.in_thread(partial(target.publish, overwrite=self._overwrite))
         finally:
-            await stream.close()
-        await self._write(batch, start + written, digest)
-        meter.add(size - written)
-        return size
+            job.close()
+            if self._delete_on_failure:
+                target.discard()
+            else:
+                target.close()
 
-    async def _write(self, batch: list[bytes], offset: int, digest: Checksum | None) -> None:
-        def job() -> None:
-            check()
-            self._target.write(batch, offset)
-            if digest is not None:
-                for piece in batch:
-                    digest.update(piece)
+    # -- resuming --------------------------------------------------------------------------------
 
-        if batch:
-            await self._runtime.in_thread(job)
+    async def resumed(self, obj: Object) -> None:
+        """Save the ranges that an earlier try has not saved."""
+        record = await self._runtime.in_thread(partial(Record, self._beside("state")))
+        try:
+            subject = self._subject(obj)
+            target = Target(self._path, self._beside("part"))
+            if record.subject == subject and self._is_published(record):
+                target.discard()
+                record.remove()
+                return
+            await self._runtime.in_thread(partial(self._prepare, target, record, subject, obj.size))
+            await self._resume(obj, target, record)
+        finally:
+            record.close()
 
-    async def _compare(self, obj: Object) -> None:
-        """Read the file and compare it with a digest of the object, if one is known."""
-        name = quickest(obj.extra.get("checksums") or {})
-        if name is not None:
-            found = await self._runtime.in_thread(partial(self._digest, name))
-            _check_digest(obj, name, found)
+    async def _resume(self, obj: Object, target: Target, record: Record) -> None:
+        saving = Saving(self._backend, target, self._options)
+        ranges = Ranges(obj.size, self._range_size(obj), joined_digest(obj), record)
+        try:
+            await saving.in_ranges(obj, ranges)
+            await self._runtime.in_thread(partial(self._publish, target, record))
+        except _HOPELESS:
+            target.discard()
+            record.remove()
+            raise
+        finally:
+            target.close()
+        record.remove()
 
-    def _digest(self, name: str) -> str:
-        seen = checksum(name)
-        for piece in self._target.read(_PIECE):
-            check()
-            seen.update(piece)
-        return seen.hexdigest()
+    def _prepare(self, target: Target, record: Record, subject: dict[str, Any], size: int) -> None:
+        """Open the file of an earlier try, or make a new one."""
+        is_new = record.subject is None
+        try:
+            check_free(self._path, overwrite=self._overwrite)
+            if record.subject == subject and target.reopen(size):
+                return
+            target.discard()
+            record.begin(subject)
+            target.create(size)
+        except BaseException:
+            if is_new:
+                record.remove()
+            raise
+
+    def _publish(self, target: Target, record: Record) -> None:
+        target.sync()
+        record.add({"published": _identity(target.status())})
+        target.publish(overwrite=self._overwrite)
+
+    def _is_published(self, record: Record) -> bool:
+        """Whether an earlier try has come to its end, and was killed before it knew."""
+        try:
+            return bool(record.latest("published") == _identity(self._path.lstat()))
+        except OSError:
+            return False
+
+    def _beside(self, kind: str) -> Path:
+        return self._path.with_name(f".anysky.{name_of(self._path.name)}.{kind}")
+
+    def _subject(self, obj: Object) -> dict[str, Any]:
+        """Return what the download is; another one begins anew."""
+        return {
+            "download": obj.name,
+            "container": obj.container.name,
+            "endpoint": self._backend.connection.endpoint,
+            "version": obj.version_id if isinstance(obj, ObjectVersion) else None,
+            "etag": obj.extra.get("etag"),
+            "size": obj.size,
+            "range_size": self._range_size(obj),
+            "digest": joined_digest(obj),
+        }
+
+    def _range_size(self, obj: Object) -> int:
+        return range_size(obj.size, self._options.part_size)
 
 
-class _Ranges:
-    """Gives out ranges of an object; threads may share it."""
-
-    def __init__(self, length: int, size: int) -> None:
-        self._left = iter([(at, min(at + size, length)) for at in range(0, length, size)])
-
-    def next(self) -> tuple[int, int] | None:
-        """Return the next range; None after the last."""
-        return next(self._left, None)
-
-
-def _check_digest(obj: Object, name: str, found: str | None) -> None:
-    why = disagreement({} if found is None else {name: found}, obj.extra["checksums"])
-    if why:
-        raise ObjectHashMismatchError(f"{obj.name}: of what came, {why}")
+def _identity(status: os.stat_result) -> list[int]:
+    return [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns]

@@ -203,6 +203,10 @@ class Multipart:
             await self._runtime.gather(jobs, count, hasty=True)
         return [stored[number] for number in sorted(stored)]
 
+    def count(self, size: int) -> None:
+        """Count bytes that an earlier try has sent."""
+        self._meter.add(size)
+
     async def complete(self, upload: MultipartUpload, parts: Sequence[Part]) -> Object:
         """Put the parts together."""
         self._check()

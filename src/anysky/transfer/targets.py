@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+import stat
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from anysky.errors import CloudError, InvalidRequestError
 
 from .sources import reason_of
 
-__all__ = ["Target", "find_target"]
+__all__ = ["Target", "check_free", "find_target"]
 
 _MODE = 0o666  # less what the umask takes away
 _FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -22,24 +23,29 @@ _UNABLE = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
 _VECTORS = 64
 
 
-def find_target(destination: Path, name: str, *, overwrite: bool) -> Path:
+def find_target(destination: Path, name: str) -> Path:
     """Return the file to make for an object.
 
     Args:
         destination: The file, or a directory for a file named as the last part of `name`.
         name: The object's name.
-        overwrite: Whether a file that is there already may be replaced.
 
     Raises:
-        InvalidRequestError: It is there already, or has no name that a file can have.
+        InvalidRequestError: That is no name that a file can have.
     """
     if "\0" in str(destination):
         raise InvalidRequestError(f"cannot write {str(destination)!r}: no file has such a name")
-    if destination.is_dir():
-        destination = destination / _last_part(name)
-    if not overwrite and os.path.lexists(destination):
-        raise _exists(destination)
-    return destination
+    return destination / _last_part(name) if destination.is_dir() else destination
+
+
+def check_free(path: Path, *, overwrite: bool) -> None:
+    """See that nothing is in the way of a new file.
+
+    Raises:
+        InvalidRequestError: A file is, and may not be replaced.
+    """
+    if not overwrite and os.path.lexists(path):
+        raise _exists(path)
 
 
 class Target:
@@ -78,10 +84,18 @@ class Target:
                 self._fd = os.open(self.part, _FLAGS)
             except FileNotFoundError:
                 return False
-            if os.fstat(self._fd).st_size == size:
+            status = os.fstat(self._fd)
+            owner = os.geteuid() if hasattr(os, "geteuid") else status.st_uid
+            is_plain = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+            if is_plain and (status.st_uid, status.st_size) == (owner, size):
                 return True
             self.discard()
             return False
+
+    def status(self) -> os.stat_result:
+        """Return the status of the open file."""
+        with self.errors():
+            return os.fstat(self._fd)
 
     def write(self, pieces: Sequence[bytes], offset: int) -> None:
         """Write pieces one after the other from an offset on; several threads may do so.
@@ -109,7 +123,7 @@ class Target:
     def sync(self) -> None:
         """Let all that was written reach the disk."""
         with self.errors():
-            os.fsync(self._fd)
+            getattr(os, "fdatasync", os.fsync)(self._fd)
 
     def publish(self, *, overwrite: bool) -> None:
         """Give the complete file its name; without `overwrite` only if nobody took it meanwhile.

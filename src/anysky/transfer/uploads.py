@@ -16,6 +16,7 @@ from .digests import best, checksum, disagreement, known_digests
 from .meter import Meter
 from .multipart import InOrder, Multipart, Slices
 from .options import TransferOptions
+from .resuming import ResumableUpload
 from .sizes import part_size
 from .sources import PartReader, Source, digest_of, memory_body
 
@@ -64,6 +65,9 @@ async def upload_object(
         return await whole.put(source.body)
     algorithm = best(backend.checksums) if verify else None
     parts = Multipart(backend, limits, container, spec, options, meter, algorithm, source.check)
+    if source.mark is not None and options.resume and backend.supports("list_parts"):
+        resumable = ResumableUpload(backend, limits, container, source, source.mark, spec)
+        return await resumable.put(parts, size)
     if source.slice is not None and length is not None:
         return await parts.put(Slices(source, length, size))
     reader = PartReader(source.body, size, runtime)
