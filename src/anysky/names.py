@@ -39,10 +39,20 @@ class StorageProvider(StrEnum):
     """Providers of object storage."""
 
     AWS = "aws"
+    BACKBLAZE = "backblaze"
+    BACKBLAZE_B2 = "backblaze_b2"
+    CEPH = "ceph"
+    CLOUDFLARE = "cloudflare"
+    DIGITALOCEAN_SPACES = "digitalocean_spaces"
+    HETZNER = "hetzner"
+    LINODE = "linode"
     LOCAL = "local"
     MEMORY = "memory"
+    MINIO = "minio"
     OPENSTACK = "openstack"
     OPENSTACK_SWIFT = "openstack_swift"
+    OVH = "ovh"
+    R2 = "r2"
     S3 = "s3"
     S3_AP_NORTHEAST = "s3_ap_northeast"
     S3_AP_NORTHEAST1 = "s3_ap_northeast_1"
@@ -53,16 +63,21 @@ class StorageProvider(StrEnum):
     S3_CA_CENTRAL = "s3_ca_central"
     S3_CN_NORTH = "s3_cn_north"
     S3_CN_NORTHWEST = "s3_cn_northwest"
+    S3_COMPATIBLE = "s3_compatible"
     S3_EU_CENTRAL = "s3_eu_central"
     S3_EU_NORTH1 = "s3_eu_north_1"
     S3_EU_WEST = "s3_eu_west"
     S3_EU_WEST2 = "s3_eu_west_2"
     S3_EU_WEST3 = "s3_eu_west_3"
+    S3_RGW = "s3_rgw"
     S3_SA_EAST = "s3_sa_east"
     S3_US_EAST2 = "s3_us_east_2"
     S3_US_GOV_WEST = "s3_us_gov_west"
     S3_US_WEST = "s3_us_west"
     S3_US_WEST_OREGON = "s3_us_west_oregon"
+    SCALEWAY = "scaleway"
+    VULTR = "vultr"
+    WASABI = "wasabi"
 
 
 class DNSProvider(StrEnum):
@@ -89,13 +104,23 @@ class Provider(StrEnum):
 
     ALB = "alb"
     AWS = "aws"
+    BACKBLAZE = "backblaze"
+    BACKBLAZE_B2 = "backblaze_b2"
+    CEPH = "ceph"
+    CLOUDFLARE = "cloudflare"
+    DIGITALOCEAN_SPACES = "digitalocean_spaces"
     DIGITAL_OCEAN = "digitalocean"
     EC2 = "ec2"
     ELB = "elb"
+    HETZNER = "hetzner"
+    LINODE = "linode"
     LOCAL = "local"
     MEMORY = "memory"
+    MINIO = "minio"
     OPENSTACK = "openstack"
     OPENSTACK_SWIFT = "openstack_swift"
+    OVH = "ovh"
+    R2 = "r2"
     ROUTE53 = "route53"
     S3 = "s3"
     S3_AP_NORTHEAST = "s3_ap_northeast"
@@ -107,16 +132,21 @@ class Provider(StrEnum):
     S3_CA_CENTRAL = "s3_ca_central"
     S3_CN_NORTH = "s3_cn_north"
     S3_CN_NORTHWEST = "s3_cn_northwest"
+    S3_COMPATIBLE = "s3_compatible"
     S3_EU_CENTRAL = "s3_eu_central"
     S3_EU_NORTH1 = "s3_eu_north_1"
     S3_EU_WEST = "s3_eu_west"
     S3_EU_WEST2 = "s3_eu_west_2"
     S3_EU_WEST3 = "s3_eu_west_3"
+    S3_RGW = "s3_rgw"
     S3_SA_EAST = "s3_sa_east"
     S3_US_EAST2 = "s3_us_east_2"
     S3_US_GOV_WEST = "s3_us_gov_west"
     S3_US_WEST = "s3_us_west"
     S3_US_WEST_OREGON = "s3_us_west_oregon"
+    SCALEWAY = "scaleway"
+    VULTR = "vultr"
+    WASABI = "wasabi"
 
 
 FOLDERS: Mapping[str, Mapping[str, str]] = {
@@ -143,10 +173,25 @@ FOLDERS: Mapping[str, Mapping[str, str]] = {
         "s3_us_gov_west": "aws",
         "s3_us_west": "aws",
         "s3_us_west_oregon": "aws",
+        "backblaze": "backblaze",
+        "backblaze_b2": "backblaze",
+        "ceph": "ceph",
+        "s3_rgw": "ceph",
+        "cloudflare": "cloudflare",
+        "r2": "cloudflare",
+        "digitalocean_spaces": "digitalocean_spaces",
+        "hetzner": "hetzner",
+        "linode": "linode",
         "local": "local",
         "memory": "memory",
+        "minio": "minio",
         "openstack": "openstack",
         "openstack_swift": "openstack",
+        "ovh": "ovh",
+        "s3_compatible": "s3_compatible",
+        "scaleway": "scaleway",
+        "vultr": "vultr",
+        "wasabi": "wasabi",
     },
     "dns": {"aws": "aws", "route53": "aws", "digitalocean": "digitalocean", "memory": "memory"},
     "loadbalancer": {

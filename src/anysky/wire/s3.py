@@ -357,7 +357,7 @@ class S3Storage(S3Lists, S3Uploads, S3Copies):
             operation="GetBucketVersioning",
             missing=ContainerDoesNotExistError,
         )
-        return answers.decoded(response, answers.Versioning).status == "Enabled"
+        return answers.tree_of(response).text("Status") == "Enabled"
 
     async def set_versioning(self, container: Container, enabled: bool) -> None:
         """Let a bucket keep older versions of its objects from now on, or no longer.

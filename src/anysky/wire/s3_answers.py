@@ -35,10 +35,8 @@ from .xml import (
 __all__ = [
     "Buckets",
     "Listing",
-    "PartList",
     "Tags",
     "Uploads",
-    "Versioning",
     "container_of",
     "date_of",
     "decoded",
@@ -47,7 +45,7 @@ __all__ = [
     "extra_of_new",
     "key_of",
     "listed_object",
-    "listed_part",
+    "listed_parts",
     "listed_upload",
     "listed_versions",
     "md5_of_etag",
@@ -115,28 +113,6 @@ class Listing(Record, root="ListBucketResult"):
     encoding: str | None = text("EncodingType")
     contents: list[_Contents] = records("Contents", _Contents)
     prefixes: list[str] = texts("CommonPrefixes/Prefix")
-
-
-class Versioning(Record, root="VersioningConfiguration"):
-    """The answer of GetBucketVersioning."""
-
-    status: str | None = text("Status")
-
-
-class _Part(Record):
-    number: int | None = integer("PartNumber")
-    size: int = integer("Size", 0)
-    etag: str = required("ETag")
-    crc32: str = text("ChecksumCRC32", "")
-    crc32c: str = text("ChecksumCRC32C", "")
-
-
-class PartList(Record, root="ListPartsResult"):
-    """The answer of ListParts."""
-
-    is_truncated: bool = boolean("IsTruncated", False)
-    marker: str = text("NextPartNumberMarker", "")
-    parts: list[_Part] = records("Part", _Part)
 
 
 class _Upload(Record):
@@ -243,14 +219,22 @@ def entries_of(answer: Listing, container: Container) -> list[Object | Prefix]:
 
 
 def listed_versions(tree: Element, container: Container) -> list[ObjectVersion]:
-    """Make the versions of ListObjectVersions, delete markers among them, in their order."""
+    """Make the versions of ListObjectVersions, delete markers among them, the latest first."""
     encoding = tree.text("EncodingType")
     kinds = {"Version": False, "DeleteMarker": True}
-    return [
+    found = [
         _listed_version(item, encoding, container, is_marker=kinds[item.tag])
         for item in tree.children
         if item.tag in kinds
     ]
+    # They come in this order from AWS; from others all markers may come last.
+    return sorted(found, key=_version_order)
+
+
+def _version_order(version: ObjectVersion) -> tuple[bytes, bool, float]:
+    modified: datetime | None = version.extra["last_modified"]
+    age = -modified.timestamp() if modified else 0.0
+    return version.name.encode("utf-8", "surrogatepass"), not version.is_latest, age
 
 
 def _listed_version(
@@ -286,26 +270,28 @@ def version_of(obj: Object, version_id: str, *, is_latest: bool) -> ObjectVersio
     )
 
 
-def listed_part(item: _Part) -> Part:
-    """Make a part of an entry of ListParts.
+def listed_parts(tree: Element) -> list[Part]:
+    """Make the parts of ListParts.
 
     Raises:
-        MalformedResponseError: It has no number.
+        MalformedResponseError: One has no number or size.
     """
-    if item.number is None:
-        raise MalformedResponseError("a part without a number")
-    known = _decoded({"crc32": item.crc32, "crc32c": item.crc32c})
-    md5 = _md5(item.etag.strip('"'))
-    return Part(item.number, item.size, item.etag, known | ({"md5": md5} if md5 else {}))
+    try:
+        return [_listed_part(item) for item in tree.all("Part")]
+    except ValueError as error:
+        raise MalformedResponseError(f"a part without a number or size: {error}") from error
+
+
+def _listed_part(item: Element) -> Part:
+    etag = item.text("ETag", "")
+    md5 = _md5(etag.strip('"'))
+    known = part_checksums(item) | ({"md5": md5} if md5 else {})
+    return Part(int(item.text("PartNumber", "")), int(item.text("Size", "")), etag, known)
 
 
 def part_checksums(answer: Element) -> dict[str, str]:
-    """Return the digests of a part that was copied, in hex."""
-    names = ("crc32", "crc32c")
-    return _decoded({name: answer.text(checksums.checksum_tag(name), "") for name in names})
-
-
-def _decoded(given: Mapping[str, str]) -> dict[str, str]:
+    """Return the digests of a part, in hex."""
+    given = {name: answer.text(checksums.checksum_tag(name), "") for name in ("crc32", "crc32c")}
     found = {name: checksums.decoded(name, value) for name, value in given.items()}
     return {name: digest for name, digest in found.items() if digest}
 

@@ -41,7 +41,6 @@ MAX_COPY = 5 * 1024**3
 """Bytes that one CopyObject takes at the most."""
 COPY_PART = 256 * 1024**2
 """Bytes that are copied at once of what is larger, unless that made too many parts."""
-_MAX_PARTS = 10_000
 _AT_ONCE = 8
 _ABORT_SECONDS = 30.0
 
@@ -168,7 +167,7 @@ class S3Copies(S3Multipart):
                 with unnoted():  # nobody sees parts until they are put together
                     jobs = [
                         self._copy_part(upload, source, number, start, end)
-                        for number, (start, end) in enumerate(_ranges(source.size), 1)
+                        for number, (start, end) in enumerate(self._ranges(source.size), 1)
                     ]
                     parts = await self.runtime.gather(jobs, _AT_ONCE)
                 copied = await self.complete_multipart_upload(upload, parts, spec)
@@ -177,6 +176,12 @@ class S3Copies(S3Multipart):
                 raise
             ledger.forget(upload)
         return copied
+
+    def _ranges(self, size: int) -> list[tuple[int, int]]:
+        """Cut an object into parts of one length, but for the last."""
+        most = self.parts.count if self.parts else 1
+        step = max(COPY_PART, -(-size // most))
+        return [(start, min(start + step, size)) for start in range(0, size, step)]
 
     async def _copy_part(
         self, upload: MultipartUpload, source: Object, number: int, start: int, end: int
@@ -212,12 +217,6 @@ class S3Copies(S3Multipart):
 async def _find_none(mark: str) -> list[MultipartUpload]:  # noqa: ARG001 - uploads carry none
     """Find none: what was begun without its answer has no parts and costs nothing."""
     return []
-
-
-def _ranges(size: int) -> list[tuple[int, int]]:
-    """Cut an object into parts of one length, but for the last."""
-    step = max(COPY_PART, -(-size // _MAX_PARTS))
-    return [(start, min(start + step, size)) for start in range(0, size, step)]
 
 
 def _changed(known: Object, changes: ObjectChanges) -> Object:

@@ -145,13 +145,14 @@ class S3Multipart(S3Requests):
                 params=[*params, *([("part-number-marker", marker)] if marker else [])],
                 operation="ListParts",
             )
-            answer = answers.decoded(response, answers.PartList)
-            found += [answers.listed_part(item) for item in answer.parts]
-            if not answer.is_truncated:
+            tree = answers.tree_of(response)
+            found += answers.listed_parts(tree)
+            if tree.text("IsTruncated") != "true":
                 return found
-            if answer.marker in ("", marker) or not answer.parts:
+            following = tree.text("NextPartNumberMarker", "")
+            if following in ("", marker):
                 raise MalformedResponseError("the list goes on but its next page is this one")
-            marker = answer.marker
+            marker = following
 
     async def complete_multipart_upload(
         self, upload: MultipartUpload, parts: Sequence[Part], spec: ObjectSpec
