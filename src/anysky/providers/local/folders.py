@@ -196,7 +196,7 @@ def folder_names(top: int, parts: Sequence[str], *, folds: bool) -> list[str]:
     names: list[str] = []
     for part in parts:
         if not is_plain(part) or (folds and _is_other_folder(top, names, part)):
-            names += escaped(part)
+            names += escaped(part, is_folder=True)
         else:
             names.append(part)
     return names
@@ -207,7 +207,7 @@ def _is_other_folder(top: int, names: Sequence[str], part: str) -> bool:
     try:
         with chain(top, names) as folder:
             is_other = is_there(folder, part) and part not in names_in(folder)
-            return is_other or is_there(folder, escaped(part)[0])
+            return is_other or is_there(folder, escaped(part, is_folder=True)[0])
     except OSError as error:
         if error.errno in ABSENT:
             return False

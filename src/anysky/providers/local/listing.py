@@ -145,7 +145,7 @@ def _entries(
             if is_folder:
                 yield from _entries(container, names, path)
             continue
-        part = unescaped(path)
+        part = unescaped(path, is_folder=is_folder)
         if part is None or name.casefold() == HIDDEN:
             continue
         if name != part and not is_folder and part in files and is_plain(part):

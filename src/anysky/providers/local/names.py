@@ -1,9 +1,10 @@
 """How the names of objects become names of files, and back.
 
 A part of an object's name, between slashes, is the name of a file or directory as it is, if a file
-can have it. Others are *escaped*: ``%~`` and the part, percent-encoded; where that is longer than
-a file's name may be, its first pieces become directories that begin with ``%+``. So ``a//b`` is the
-file ``a/%~/b`` and ``..`` is ``%~..``, and each file has one name as an object.
+can have it. Others are *escaped*: ``%~`` and the part, percent-encoded, or for a directory ``%-``
+and the part; where that is longer than a file's name may be, its first pieces become directories
+that begin with ``%+``. So ``a//b`` is the file ``a/%-/b`` and ``..`` is ``%~..``, and each file has
+one name as an object.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ __all__ = [
 
 HIDDEN = ".anysky"
 CONTINUED = "%+"
-_ESCAPED = "%~"
+_ESCAPED_FILE, _ESCAPED_FOLDER = "%~", "%-"
+_MARKS = (_ESCAPED_FILE, _ESCAPED_FOLDER, CONTINUED)
 _LONGEST_NAME = 1024
 _LONGEST_FILE = 255
 _CHUNK = 240
@@ -63,13 +65,17 @@ def is_plain(part: str) -> bool:
     """Whether a part of a name is the name of its file as it is."""
     if part in ("", ".", "..") or "\0" in part or part.casefold() == HIDDEN:
         return False
-    return not part.startswith((_ESCAPED, CONTINUED)) and len(_bytes(part)) <= _LONGEST_FILE
+    return not part.startswith(_MARKS) and len(_bytes(part)) <= _LONGEST_FILE
 
 
-def escaped(part: str) -> list[str]:
+def escaped(part: str, *, is_folder: bool = False) -> list[str]:
     """Return the names of directories, one in the other, and of the file in them for a part.
 
     Letters that a file system might take for others are escaped as well.
+
+    Args:
+        part: The part.
+        is_folder: Whether it is followed by others, so that it is no file but a directory.
     """
     text = _quoted(part)
     names: list[str] = []
@@ -78,16 +84,16 @@ def escaped(part: str) -> list[str]:
         end = _CHUNK if end < 0 else end
         names.append(CONTINUED + text[:end])
         text = text[end:]
-    return [*names, _ESCAPED + text]
+    return [*names, (_ESCAPED_FOLDER if is_folder else _ESCAPED_FILE) + text]
 
 
-def unescaped(names: Sequence[str]) -> str | None:
+def unescaped(names: Sequence[str], *, is_folder: bool = False) -> str | None:
     """Return the part of a name for names that `escaped` made; None if it did not make them."""
-    if len(names) == 1 and not names[0].startswith(_ESCAPED):
+    if len(names) == 1 and not names[0].startswith(_MARKS):
         return names[0]
-    text = "".join(name[len(_ESCAPED) :] for name in names)
+    text = "".join(name[len(CONTINUED) :] for name in names)
     part = unquote_to_bytes(text).decode("utf-8", "surrogateescape")
-    return part if escaped(part) == list(names) else None
+    return part if escaped(part, is_folder=is_folder) == list(names) else None
 
 
 def sort_key(name: str) -> bytes:
