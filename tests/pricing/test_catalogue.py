@@ -236,7 +236,6 @@ def test_first_look_up_imports_little() -> None:
         "anysky.pricing.opening",
         "anysky.pricing.packing",
         "anysky.pricing.places",
-        "anysky.pricing.schema",
     }
     # `collections.abc` is another name of a module that Python itself has imported.
     others = {"_decimal", "collections.abc", "decimal", "numbers"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import datetime as dt
 import json
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from anysky import pricing
+from anysky.aio import pricing as aio_pricing
 from anysky.errors import InvalidRequestError
 from anysky.pricing import (
     BuildFailedError,
@@ -74,6 +76,10 @@ def web() -> Iterator[f.FaultServer]:
 
 def build(out: Path, **options: Any) -> BuildReport:
     return pricing.build(out, **options)
+
+
+def build_on_asyncio(out: Path, **options: Any) -> BuildReport:
+    return asyncio.run(aio_pricing.build(out, **options))
 
 
 def of(report: BuildReport, provider: str) -> ProviderReport:
@@ -442,6 +448,43 @@ def test_pages_are_followed_to_the_end(out: Path, web: f.FaultServer, tmp_path: 
 
     assert report.prices == 4
     assert [one.target for one in web.requests] == ["/first", "/second?page=2"]
+
+
+def test_both_apis_build_the_same_and_fail_alike(
+    out: Path, web: f.FaultServer, tmp_path: Path
+) -> None:
+    web.on("/first", f.Answer(body=DIGITALOCEAN.read_bytes()))
+    web.on("/gone", f.Answer(status=404))
+    places = {"digitalocean": f"{web.url}/first", "hetzner": HETZNER, "vultr": f"{web.url}/gone"}
+    options = {"sources": places, "version": "2090.01.01", "insecure_http": True}
+
+    blocking = build(out, **options)
+    twin = build_on_asyncio(tmp_path / "twin", **options)
+
+    assert twin.providers == blocking.providers
+    assert [(one.provider, one.outcome) for one in twin.providers] == [
+        ("digitalocean", "built"), ("hetzner", "built"), ("vultr", "failed"),
+    ]  # fmt: skip
+    assert Path(twin.catalogue).read_bytes() == Path(blocking.catalogue).read_bytes()
+    with pytest.raises(BuildFailedError) as raised:
+        build_on_asyncio(out, sources={"vultr": f"{web.url}/gone"}, insecure_http=True)
+    assert raised.value.exit_code == 2
+
+
+def test_cancelled_build_leaves_nothing(out: Path, web: f.FaultServer) -> None:
+    web.on("/first", f.Drip(DIGITALOCEAN.read_bytes(), bytes_per_second=10))
+
+    async def give_up() -> None:
+        job = aio_pricing.build(
+            out, sources={"digitalocean": f"{web.url}/first"}, insecure_http=True
+        )
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(job, 0.5)
+
+    asyncio.run(give_up())
+
+    assert [path.name for path in out.iterdir()] == [".build.lock"]
+    assert build(out, sources={"hetzner": HETZNER}).prices > 0
 
 
 def test_aws_index_and_regions(out: Path, web: f.FaultServer) -> None:

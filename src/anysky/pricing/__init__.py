@@ -43,10 +43,11 @@ if TYPE_CHECKING:
         VendorDataError,
     )
     from .estimates import Estimate, Item, Line
-    from .model import Price, Size
+    from .model import Price
     from .plotting import plot
     from .publishing import BuildReport, ProviderReport
     from .searching import Found
+    from .sizes import Size
     from .updates import pin, rollback, update, verify
     from .updating import UpdateResult
 
@@ -114,7 +115,7 @@ _HOMES = {
     "Price": "model",
     "ProviderReport": "publishing",
     "UpdateResult": "updating",
-    "Size": "model",
+    "Size": "sizes",
     "build": "builds",
     "compare": "defaults",
     "cost_of": "defaults",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from _thread import get_ident
 
-from .model import Offer, Price, amount_of
+from .model import Price, amount_of
 from .opening import EMPTY, check_head, connect, damaged
 from .packing import price_of, unpack
 
@@ -20,20 +20,26 @@ if TYPE_CHECKING:
     from .estimates import Estimate, Item
     from .overrides import Overrides
     from .searching import Found, SearchOptions
+    from .sizes import Offer
 
 
 __all__ = ["Catalogue"]
 
-_OFFER_FIELDS = tuple(Offer.__annotations__)
 _OFFERS = """
     select o.id, o.os, o.licence, o.term, o.upfront, o.tenancy, o.unit, o.currency,
            s.url, s.retrieved_at, s.quality
     from source s join offer o on o.id = s.offer
     where s.provider = ? and s.region = '' order by o.id
 """
-_PLACE = """
-    select s.prices, r.id from size s join region r on r.provider = s.provider
-    where s.provider = ? and s.name = ? and r.name = ?
+_PRICE = """
+    select z.prices, r.id, o.id, o.unit, o.currency, s.retrieved_at, s.url, s.quality, m.value
+    from size z
+    join region r on r.provider = z.provider and r.name = ?3
+    join source s on s.provider = z.provider and s.region = ''
+    join offer o on o.id = s.offer and (o.os, o.licence, o.term, o.upfront, o.tenancy)
+        = (?4, ?5, ?6, ?7, ?8)
+    left join meta m on m.key = 'version'
+    where z.provider = ?1 and z.name = ?2 order by o.id
 """
 
 
@@ -150,8 +156,11 @@ class Catalogue:
         """Return what a provider's prices are for, and where they come from."""
         offers = self._offers.get(provider)
         if offers is None:
+            from .sizes import Offer
+
+            names = tuple(Offer.__annotations__)
             rows = self.rows(_OFFERS, (provider,))
-            offers = [Offer(**dict(zip(_OFFER_FIELDS, row, strict=True))) for row in rows]
+            offers = [Offer(**dict(zip(names, row, strict=True))) for row in rows]
             self._offers[provider] = offers
         return offers
 
@@ -209,16 +218,20 @@ class Catalogue:
         return price if self._overrides is None else self._overrides.change(price)
 
     def _find(self, place: tuple[str, str, str], key: tuple[str, ...]) -> Price | None:
-        rows = self.rows(_PLACE, place)
-        if not rows:
-            return None
-        blob, region = rows[0]
+        """Ask once for all that a price is made of: a first look-up has to be quick."""
+        provider, size, named = place
+        os, licence, term, upfront, tenancy = key
         try:
-            for offer in self.offers(place[0]):
-                if offer.is_for(key):
-                    nano = price_of(blob, offer.id, region)
-                    if nano is not None:
-                        return self.price_from(place, offer, nano)
+            for blob, region, offer, *about in self.rows(_PRICE, place + key):
+                nano = price_of(blob, offer, region)
+                if nano is not None:
+                    unit, currency, as_of, source, quality, version = about
+                    return Price(
+                        provider=provider, size=size, region=named, amount=amount_of(nano),
+                        currency=currency, unit=unit, os=os, licence=licence, term=term,
+                        upfront=upfront, tenancy=tenancy, as_of=as_of, source=source,
+                        quality=quality, catalogue=version or "",
+                    )  # fmt: skip
         except (ValueError, TypeError) as error:
             raise damaged(self.path, error) from error
         return None

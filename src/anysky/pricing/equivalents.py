@@ -11,8 +11,9 @@ from anysky.errors import InvalidRequestError
 from .catalogue import Catalogue
 from .errors import PriceUnknownError
 from .estimates import Item
-from .model import Price, Record, Size
+from .model import Price, Record
 from .searching import SearchOptions, size_of
+from .sizes import Size
 
 __all__ = ["Compared", "compare"]
 

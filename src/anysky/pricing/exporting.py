@@ -12,8 +12,9 @@ from collections.abc import Collection, Iterator
 from typing import IO
 
 from .catalogue import Catalogue
-from .model import Price, Size
+from .model import Price
 from .searching import sizes
+from .sizes import Size
 
 __all__ = ["COLUMNS", "export_rows", "write_csv", "write_json"]
 

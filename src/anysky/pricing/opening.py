@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 
-from .schema import APPLICATION_ID, MAGIC, SCHEMA
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
 
     from .errors import PricingError
 
-__all__ = ["EMPTY", "check_head", "connect", "damaged"]
+__all__ = ["APPLICATION_ID", "EMPTY", "SCHEMA", "check_head", "connect", "damaged"]
+
+SCHEMA = 1
+APPLICATION_ID = 0x616E7950  # "anyP"
 
 EMPTY = ":memory:"
 """In place of a path: a catalogue without a single price."""
 
 _HEAD = 100
+_MAGIC = b"SQLite format 3\0"
 _REPAIR = "run `anysky prices rollback` or `anysky prices update --force`"
 
 
@@ -56,7 +58,7 @@ def check_head(path: str) -> None:
 
 
 def _problem(head: bytes, size: int) -> str:
-    if len(head) < _HEAD or not head.startswith(MAGIC):
+    if len(head) < _HEAD or not head.startswith(_MAGIC):
         return "it is not an SQLite file"
     if int.from_bytes(head[68:72], "big") != APPLICATION_ID:
         return "it is an SQLite file, but no price catalogue"

@@ -19,11 +19,10 @@ Amounts are whole billionths of the currency's unit. No row means unknown, never
 
 from __future__ import annotations
 
-__all__ = ["APPLICATION_ID", "COLUMNS", "INDEXES", "MAGIC", "RETIRED", "SCHEMA", "ddl"]
+from .opening import APPLICATION_ID, SCHEMA
 
-SCHEMA = 1
-APPLICATION_ID = 0x616E7950  # "anyP"
-MAGIC = b"SQLite format 3\0"
+__all__ = ["APPLICATION_ID", "COLUMNS", "INDEXES", "RETIRED", "SCHEMA", "ddl"]
+
 RETIRED = 1
 
 COLUMNS: dict[str, str] = {

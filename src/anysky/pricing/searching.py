@@ -11,10 +11,11 @@ from typing import Any, NamedTuple, TypedDict
 from anysky.errors import InvalidRequestError
 
 from .catalogue import Catalogue
-from .model import Price, Record, Size, amount_of
+from .model import Price, Record, amount_of
 from .opening import damaged
 from .packing import unpack
 from .schema import RETIRED
+from .sizes import Size
 
 __all__ = ["Found", "SearchOptions", "search", "size_of", "sizes"]
 

@@ -1,47 +1,30 @@
-"""Update the price catalogue on asyncio; everything else of `anysky.pricing` asks no network."""
+"""Update and build price catalogues on asyncio; all else of `anysky.pricing` asks no network.
+
+``await anysky.aio.pricing.update()`` installs the newest catalogue.
+"""
 
 from __future__ import annotations
 
-import os
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-from anysky import deadlines
-from anysky.pricing.fetching import Fetcher
-from anysky.pricing.updating import Progress, UpdateResult, Wanted, update_catalogue
-from anysky.runtime.asyncio import AsyncioRuntime
-from anysky.transport.asyncio import AsyncioTransport
-from anysky.transport.settings import HTTPSettings
+    from .builds import build
+    from .updates import update
 
-__all__ = ["update"]
+__all__ = ["build", "update"]
 
-_SECONDS = 600.0
+_HOMES = {"build": "builds", "update": "updates"}
 
 
-async def update(
-    url: str | os.PathLike[str] | None = None,
-    *,
-    key: str | None = None,
-    check: bool = False,
-    force: bool = False,
-    allow_unsigned: bool = False,
-    allow_older: bool = False,
-    insecure_http: bool = False,
-    format: str = "anysky",
-    progress: Progress | None = None,
-    http: HTTPSettings | None = None,
-    deadline: float | None = _SECONDS,
-) -> UpdateResult:
-    """Install a newer catalogue; the asyncio twin of `anysky.pricing.updates.update`.
+def __getattr__(name: str) -> Any:
+    """Import what is asked for: an update needs no importers."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'anysky.aio.pricing' has no attribute {name!r}")
+    home = __import__(f"anysky.aio.pricing.{_HOMES[name]}", fromlist=["*"])
+    value = globals()[name] = getattr(home, name)
+    return value
 
-    Files are written and checked in threads; `progress` is called from there.
-    """
-    wanted = Wanted(
-        url=url, key=key, check=check, force=force, allow_unsigned=allow_unsigned,
-        allow_older=allow_older, format=format, progress=progress,
-    )  # fmt: skip
-    settings = http or HTTPSettings()
-    fetcher = Fetcher(AsyncioTransport, settings, AsyncioRuntime(), insecure_http=insecure_http)
-    with deadlines.deadline(deadline):
-        try:
-            return await update_catalogue(fetcher, wanted)
-        finally:
-            await fetcher.close()
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
