@@ -25,6 +25,7 @@ from anysky.pricing import (
     PricingError,
 )
 from anysky.pricing.model import amount_of
+from anysky.pricing.opening import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,6 +119,25 @@ def test_amounts_are_exact(nano: int, text: str) -> None:
 def test_nothing_is_written_and_nothing_in_the_file_runs(make: Callable[..., Path]) -> None:
     with pricing.open(make()) as catalogue, pytest.raises(CatalogueDamagedError, match="readonly"):
         catalogue.rows("delete from size")
+
+
+def test_threads_share_connections(
+    make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def count(path: str) -> object:
+        opened.append(path)
+        return connect(path)
+
+    monkeypatch.setattr("anysky.pricing.catalogue.connect", count)
+    with Catalogue(str(make())) as catalogue:
+        for _ in range(50):
+            thread = threading.Thread(target=catalogue.price, args=("acme", "small", "north"))
+            thread.start()
+            thread.join()
+
+    assert len(opened) == 1
 
 
 def test_many_threads_at_once() -> None:

@@ -11,11 +11,13 @@ from click.testing import CliRunner, Result
 from anysky.cli import main
 from anysky.pricing.places import bundled_path, data_dir
 from anysky.pricing.store import Store
+from tests.pricing.test_updating import HOSTILE, files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from anysky.pricing import PricingError
     from tests.pricing.publisher import Publisher
 
     Make = Callable[..., Path]
@@ -127,6 +129,54 @@ def test_update_without_signature_says_so(publisher: Publisher, make: Make) -> N
 
     assert result.exit_code == 0
     assert "no signature is asked for" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("publish", "error"),
+    [one[:2] for one in HOSTILE],
+    ids=[f"{number}-{one[2]}" for number, one in enumerate(HOSTILE)],
+)
+def test_hostile_update_says_so_and_changes_nothing(
+    publish: Callable[[Publisher, Path], None], error: type[PricingError],
+    publisher: Publisher, make: Make, data_home: Path,
+) -> None:  # fmt: skip
+    trust = ("--url", publisher.publish(make(), "2030.01.01"), "--key", publisher.key)
+    assert run("update", *trust).exit_code == 0
+    before = files(data_home)
+    publish(publisher, make("2030.03.03", "0.7"))
+
+    result = run("update", *trust)
+
+    assert (result.exit_code, result.stdout) == (error.exit_code, "")
+    assert result.stderr.splitlines()[-1].startswith("anysky: ")
+    assert files(data_home) == before
+    assert data("show", "acme", "small", "north")["amount"] == "0.5"
+    assert data("verify") == {"version": "2030.01.01", "sound": True}
+
+
+def test_exit_codes_of_what_is_wrong_here(
+    publisher: Publisher, make: Make, data_home: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    trust = ("--key", publisher.key)
+    older = publisher.publish(make("2020.01.01"), "2020.01.01")
+    nothing_before = run("rollback")
+    too_old = run("update", "--url", older, *trust)
+    assert run("update", "--url", older, *trust, "--allow-older").exit_code == 0
+    (installed,) = data_home.glob("prices-*.db")
+    installed.write_bytes(installed.read_bytes()[:-1])
+    cut = [run("show", "acme", "small", "north"), run("info"), run("verify")]
+    monkeypatch.setenv("ANYSKY_PRICES", str(tmp_path / "none.db"))
+    missing = run("show", "acme", "small", "north")
+    monkeypatch.setenv("ANYSKY_PRICES", "bundled")
+    unknown = run("show", "acme", "small", "north")
+    monkeypatch.setenv("XDG_DATA_HOME", str(older))
+    no_folder = run("update", "--url", publisher.publish(make(), "2030.01.01"), *trust)
+
+    results = (nothing_before, too_old, *cut, missing, unknown, no_folder)
+    assert [one.exit_code for one in results] == [1, 3, 3, 3, 3, 1, 1, 1]
+    assert [one.stdout for one in results] == [""] * len(results)
+    assert "cannot write" in no_folder.stderr
 
 
 def test_exit_codes(

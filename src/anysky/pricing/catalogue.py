@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from _thread import get_ident
 
 from .model import Price, amount_of
 from .opening import EMPTY, check_head, connect, damaged
@@ -46,9 +45,9 @@ _PRICE = """
 class Catalogue:
     """A file of prices, or none.
 
-    Safe between threads and after a fork: each has a connection of its own. Nothing is opened
-    before the first question; the file may be replaced meanwhile, and this object goes on
-    answering from the one that it has open.
+    Safe between threads and after a fork: a question takes a connection that nobody uses, or opens
+    one. Nothing is opened before the first question. A file that an update installs has another
+    name, so that this object goes on answering from its own.
 
     Args:
         path: The file, or `anysky.pricing.opening.EMPTY` for no prices at all.
@@ -60,7 +59,7 @@ class Catalogue:
         self.path = path
         self.reason = reason
         self._overrides = overrides
-        self._connections: dict[tuple[int, int], sqlite3.Connection] = {}
+        self._idle: dict[int, list[sqlite3.Connection]] = {}  # by process
         self._offers: dict[str, list[Offer]] = {}
         self._version = ""
         if path != EMPTY:
@@ -76,10 +75,11 @@ class Catalogue:
         self.close()
 
     def close(self) -> None:
-        """Close the connections of all threads; a later question opens new ones."""
-        connections = self.__dict__.get("_connections", {})
-        while connections:
-            connections.popitem()[1].close()
+        """Close all connections; a later question opens new ones."""
+        idle = self.__dict__.get("_idle", {})
+        while idle:
+            for connection in idle.popitem()[1]:
+                connection.close()
 
     @property
     def version(self) -> str:
@@ -98,14 +98,17 @@ class Catalogue:
         Raises:
             CatalogueDamagedError: The file cannot be read.
         """
-        key = (os.getpid(), get_ident())
-        connection = self._connections.get(key)
-        if connection is None:
-            connection = self._connections[key] = connect(self.path)
+        idle = self._idle.setdefault(os.getpid(), [])
+        try:
+            connection = idle.pop()
+        except IndexError:
+            connection = connect(self.path)
         try:
             return connection.execute(query, values).fetchall()
         except (connection.Error, ValueError, OverflowError) as error:
             raise damaged(self.path, error) from error
+        finally:
+            idle.append(connection)
 
     def price(
         self,
