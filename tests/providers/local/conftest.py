@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from anysky.storage import get_driver
@@ -62,3 +64,25 @@ def no_attributes(monkeypatch):
     """A system, or a file system, without extended attributes."""
     for name in ("getxattr", "setxattr", "removexattr"):
         monkeypatch.delattr(f"os.{name}", raising=False)
+
+
+@pytest.fixture
+def mounted(tmp_path):
+    """A file system of 4 MiB in memory."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    options = ["-t", "tmpfs", "-o", "size=4m", "tmpfs", str(path)]
+    if subprocess.run(["mount", *options], capture_output=True, check=False).returncode:
+        pytest.skip("nothing may be mounted here")
+    yield path
+    subprocess.run(["umount", str(path)], check=True)
+
+
+@pytest.fixture
+def remount(mounted):
+    """Mounts it in another way: ``remount("ro")``."""
+
+    def remount(how):
+        subprocess.run(["mount", "-o", f"remount,{how}", str(mounted)], check=True)
+
+    return remount

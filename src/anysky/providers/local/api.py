@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from anysky.account import Account
 from anysky.backend.base import Backend, Connection
-from anysky.errors import NotFoundError
+from anysky.errors import CloudError, NotFoundError
 from anysky.transport.base import Body, ByteStream, Layer, Request, Response, Transport
 from anysky.wire.status import error_for
 
@@ -57,6 +57,8 @@ class FileTransport:
         try:
             value = await cast("Order", request).work()
         except OSError as error:
+            if isinstance(error, CloudError):
+                raise
             raise cloud_error(error) from error
         stream = cast("ByteStream", value) if request.stream else None
         return Result(200, {}, stream=stream, value=value)

@@ -33,7 +33,9 @@ _TEXTS: Mapping[int, str] = {
 
 
 def cloud_error(error: OSError) -> CloudError:
-    """Make an error of ours of an error of the system."""
+    """Return an error of ours for an error of the system; some of ours are such themselves."""
+    if isinstance(error, CloudError):
+        return error
     number = error.errno or 0
     kind = _KINDS.get(number, ProviderUnavailableError)
     text = _TEXTS.get(number) or error.strerror or type(error).__name__

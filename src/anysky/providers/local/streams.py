@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+from collections.abc import Mapping
 from functools import partial
 
 from anysky import deadlines
 from anysky.errors import (
+    CloudError,
     ConnectionFailedError,
     DeadlineExceededError,
     InvalidRequestError,
-    ObjectHashMismatchError,
 )
 from anysky.model.storage import Condition
 from anysky.runtime.base import Runtime
 
 from .containers import Root
+from .drafts import DIGESTS, Digests, verify
 from .failures import cloud_error
 from .objects import Opened, check_condition
 from .threads import finished
@@ -51,8 +52,8 @@ class FileStream:
         self._source = Opened(root, container, name)
         self._runtime = runtime
         self._buffer = memoryview(b"")
-        self._digest = hashlib.md5(usedforsecurity=False)
-        self._expected: str | None = None
+        self._digests = Digests(())
+        self._expected: dict[str, str] = {}
 
     def open(self, start: int | None, end: int | None, condition: Condition | None) -> None:
         """Open the file; it blocks.
@@ -71,7 +72,14 @@ class FileStream:
         self._position = start or 0
         self._end = size if end is None else min(end, size)
         if (self._position, self._end) == (0, size) and known.facts is not None:
-            self._expected = known.facts.checksums.get("md5")
+            self._expect(known.facts.checksums)
+
+    def _expect(self, checksums: Mapping[str, str]) -> None:
+        """Let the content be compared with the quickest digest that is known."""
+        name = next((one for one in DIGESTS if one in checksums), None)
+        if name is not None:
+            self._digests = Digests((name,))
+            self._expected = {name: checksums[name]}
 
     async def read(self, size: int) -> bytes:
         """Return up to `size` bytes; see `ByteStream.read`.
@@ -97,6 +105,8 @@ class FileStream:
         try:
             return await finished(self._runtime, partial(self._read, count))
         except OSError as error:
+            if isinstance(error, CloudError):
+                raise
             raise cloud_error(error) from error
 
     def _read(self, count: int) -> bytes:
@@ -110,14 +120,9 @@ class FileStream:
                 f"the file became {self._end - self._position} bytes shorter while it was read"
             )
         self._position += len(piece)
-        if self._expected is not None:
-            self._digest.update(piece)
+        self._digests.update(memoryview(piece))
         return piece
 
     def _check(self) -> None:
         self._source.check_unchanged()
-        if self._expected is not None and self._digest.hexdigest() != self._expected:
-            raise ObjectHashMismatchError(
-                f"the content has the MD5 {self._digest.hexdigest()} and should have "
-                f"{self._expected}"
-            )
+        verify(self._digests.values(), self._expected)
