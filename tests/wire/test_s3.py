@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from datetime import UTC, datetime
 from hashlib import md5
 
@@ -32,10 +31,8 @@ from anysky.errors import (
     InvalidContainerNameError,
     InvalidRequestError,
     MalformedResponseError,
-    NotFoundError,
     ObjectDoesNotExistError,
     ObjectHashMismatchError,
-    PartialFailureError,
     PermissionDeniedError,
     PreconditionFailedError,
     ProviderUnavailableError,
@@ -47,8 +44,7 @@ from anysky.errors import (
 from anysky.model.storage import Container, MultipartUpload, Object, ObjectSpec
 from anysky.run import run
 from anysky.runtime.blocking import BlockingRuntime
-from anysky.transport.base import Body, Response
-from anysky.wire import s3_uploads
+from anysky.transport.base import Response
 from anysky.wire.s3 import Site
 from anysky.wire.s3_content import PartReader
 from anysky.wire.s3_requests import upload_headers
@@ -504,168 +500,10 @@ def test_metadata_comes_back_as_it_was(value):
     assert found.meta_data == {"m": value}
 
 
-@pytest.mark.parametrize("pieces", [[], [b""], [b"01", b"", b"234"]])
-def test_short_upload_of_unknown_length_is_one_request(pieces):
-    backend = Backend(answer(etag='"x"'))
-
-    stored = run(backend.upload_object(BUCKET, body_of(*pieces), ObjectSpec("k")))
-
-    whole = b"".join(pieces)
-    assert stored == Object("k", len(whole), "x", {}, {}, BUCKET)
-    assert backend.lines == ["PUT /box/k"]
-    assert backend.script.bodies == [whole]
-    assert backend.script.sent[0].body.length == len(whole)
-
-
-@pytest.fixture
-def small_parts(monkeypatch):
-    monkeypatch.setattr(s3_uploads, "PART_SIZE", 4)
-    monkeypatch.setattr(s3_uploads, "MAX_PARTS", 3)
-
-
-BEGUN = answer(
-    body="<InitiateMultipartUploadResult><UploadId>u/1</UploadId></InitiateMultipartUploadResult>"
-)
-COMPLETED = answer(
-    body='<CompleteMultipartUploadResult><ETag>"all-3"</ETag></CompleteMultipartUploadResult>'
-)
-ABORT = "DELETE /box/k?uploadId=u%2F1"
-
-
-def stored_part(part):
-    return answer(etag=f'"{md5(part).hexdigest()}"')
-
-
-@pytest.mark.usefixtures("small_parts")
-def test_long_upload_of_unknown_length_goes_in_parts():
-    parts = [b"0123", b"4567", b"89"]
-    backend = Backend(BEGUN, *map(stored_part, parts), COMPLETED)
-    headers = {
-        "x-amz-server-side-encryption-customer-key": "secret",
-        "If-None-Match": "*",
-    }
-    spec = ObjectSpec("k", "text/x", {"m": "1"}, "private", headers)
-
-    stored = run(backend.upload_object(BUCKET, body_of(b"01234567", b"8", b"9"), spec))
-
-    etags = [md5(part).hexdigest() for part in parts]
-    assert stored == Object("k", 10, "all-3", {}, {"m": "1"}, BUCKET)
-    assert stored.extra == {"content_type": "text/x", "etag": '"all-3"'}
-    assert backend.lines == [
-        "POST /box/k?uploads=",
-        "PUT /box/k?partNumber=1&uploadId=u%2F1",
-        "PUT /box/k?partNumber=2&uploadId=u%2F1",
-        "PUT /box/k?partNumber=3&uploadId=u%2F1",
-        "POST /box/k?uploadId=u%2F1",
-    ]
-    key = {"x-amz-server-side-encryption-customer-key": "secret"}
-    assert [dict(request.headers) for request in backend.script.sent] == [
-        {"content-type": "text/x", "x-amz-acl": "private", "x-amz-meta-m": "1", **key},
-        *({"content-md5": b64encode(md5(part).digest()).decode(), **key} for part in parts),
-        {"if-none-match": "*", **key},
-    ]
-    assert backend.script.bodies[:4] == [b"", *parts]
-    assert backend.script.bodies[4].decode() == (
-        '<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
-        + "".join(
-            f"<Part><PartNumber>{number}</PartNumber><ETag>&quot;{etag}&quot;</ETag></Part>"
-            for number, etag in enumerate(etags, 1)
-        )
-        + "</CompleteMultipartUpload>"
-    )
-
-
-@pytest.mark.usefixtures("small_parts")
-def test_more_than_one_request_takes_goes_in_parts_that_are_large_enough(monkeypatch):
-    monkeypatch.setattr(s3_uploads, "MAX_PUT", 10)
-    parts = [b"01234", b"56789", b"abcd"]
-    backend = Backend(BEGUN, *map(stored_part, parts), COMPLETED)
-
-    run(backend.upload_object(BUCKET, body_of(b"".join(parts), length=14), ObjectSpec("k")))
-
-    assert backend.script.bodies[1:4] == parts
-
-
-@pytest.mark.usefixtures("small_parts")
-@pytest.mark.parametrize(
-    ("answers", "pieces", "spec", "kind"),
-    [
-        ([error("SlowDown", 503)], [b"01234"], {}, RateLimitedError),
-        ([answer(etag=f'"{"0" * 32}"')], [b"01234"], {}, ObjectHashMismatchError),
-        ([answer()], [b"01234"], {}, MalformedResponseError),
-        ([stored_part(b"0123"), KeyboardInterrupt()], [b"01234"], {}, KeyboardInterrupt),
-        (
-            [stored_part(b"0123"), stored_part(b"4"), error("InvalidPart")],
-            [b"01234"],
-            {},
-            InvalidRequestError,
-        ),
-        ([stored_part(b"0123")] * 3, [b"0123"] * 4, {}, InvalidRequestError),
-        (
-            [stored_part(b"0123"), stored_part(b"4")],
-            [b"01234"],
-            {"md5": "0" * 32},
-            ObjectHashMismatchError,
-        ),
-    ],
-)
-def test_upload_that_fails_leaves_no_parts(answers, pieces, spec, kind):
-    backend = Backend(BEGUN, *answers, answer(204))
-
-    with pytest.raises(kind):
-        run(backend.upload_object(BUCKET, body_of(*pieces), ObjectSpec("k", **spec)))
-
-    assert backend.script.answers == []
-    assert backend.lines[-1] == ABORT
-
-
-@pytest.mark.usefixtures("small_parts")
-def test_source_that_fails_leaves_no_parts():
-    def pieces():
-        yield b"0123456"
-        raise InvalidRequestError("the disk is gone")
-
-    backend = Backend(BEGUN, stored_part(b"0123"), answer(204))
-
-    with pytest.raises(InvalidRequestError, match="the disk is gone"):
-        run(backend.upload_object(BUCKET, Body(pieces), ObjectSpec("k")))
-
-    assert backend.lines[-1] == ABORT
-
-
-@pytest.mark.usefixtures("small_parts")
-def test_parts_that_could_not_be_removed_are_told_of():
-    ended = answer(status=204)
-    backend = Backend(BEGUN, error("AccessDenied", 403), error("InternalError", 500), ended)
-
-    with pytest.raises(PartialFailureError) as caught:
-        run(backend.upload_object(BUCKET, body_of(b"01234"), ObjectSpec("k")))
-
-    refused = caught.value.__cause__
-    assert isinstance(refused, PermissionDeniedError)
-    assert refused.__notes__ == [
-        "parts of the upload u/1 are still stored, because ending it failed: Told so."
-    ]
-    assert caught.value.created == [MultipartUpload(BUCKET, "k", "u/1")]
-    assert caught.value.rollback().undone == caught.value.created
-
-
-@pytest.mark.usefixtures("small_parts")
-def test_upload_whose_last_answer_was_lost_is_found():
-    parts = [b"0123", b"4"]
-    digest = md5(b"".join(md5(part).digest() for part in parts)).hexdigest()
-    gone = error("NoSuchUpload", 404)
-    gone.attempts = 2
-    there = answer(content_length="5", etag=f'"{digest}-2"')
-    other = answer(content_length="5", etag='"somebody-elses"')
-    start = [BEGUN, *map(stored_part, parts), gone]
-    found, lost = Backend(*start, there), Backend(*start, other, error("NoSuchUpload", 404))
-
-    stored = run(found.upload_object(BUCKET, body_of(b"01234"), ObjectSpec("k")))
-    with pytest.raises(NotFoundError):
-        run(lost.upload_object(BUCKET, body_of(b"01234"), ObjectSpec("k")))
-
-    assert (stored.size, stored.hash) == (5, f"{digest}-2")
+@pytest.mark.parametrize("length", [None, 5 * 1024**3 + 1])
+def test_what_one_request_does_not_take_is_not_sent(length):
+    with pytest.raises(InvalidRequestError, match="5 GiB"):
+        run(Backend().upload_object(BUCKET, body_of(b"0", length=length), ObjectSpec("k")))
 
 
 def test_etag_that_is_no_digest_is_not_taken_for_one():

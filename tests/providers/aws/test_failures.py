@@ -10,11 +10,13 @@ from tests.conformance.aws import client, settings
 from tests.servers.moto import Moto
 
 from anysky.model.compute import SecurityGroupRule
+from anysky.model.storage import PartLimits
 from anysky.testing import ComputeSetup, DNSSetup, StorageSetup
 from anysky.testing.case import Case
 from anysky.testing.failures import failures_of
 from anysky.testing.making import Making, Order
-from anysky.wire import s3_uploads
+from anysky.transfer.options import TransferOptions
+from anysky.wire.s3_multipart import S3Multipart
 
 pytestmark = pytest.mark.server
 
@@ -141,7 +143,7 @@ def test_route53(case, aws):
 
 @pytest.fixture
 def small_parts(monkeypatch):
-    monkeypatch.setattr(s3_uploads, "PART_SIZE", 8)
+    monkeypatch.setattr(S3Multipart, "parts", PartLimits(smallest=1))
 
 
 @pytest.fixture
@@ -170,7 +172,10 @@ async def object_in_parts(trial):
     container = await trial.keep(trial.driver.create_container(trial.name("container")))
     return Order(
         lambda driver: driver.upload_object_via_stream(
-            iter([b"0123456789abcdef+"]), container, trial.name("object")
+            iter([b"0123456789abcdef+"]),
+            container,
+            trial.name("object"),
+            transfer=TransferOptions(part_size=8, concurrency=1),
         ),
         replaces=True,
     )
