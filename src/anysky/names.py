@@ -39,11 +39,15 @@ class StorageProvider(StrEnum):
     """Providers of object storage."""
 
     AWS = "aws"
+    AZURE = "azure"
+    AZURE_BLOBS = "azure_blobs"
     BACKBLAZE = "backblaze"
     BACKBLAZE_B2 = "backblaze_b2"
     CEPH = "ceph"
     CLOUDFLARE = "cloudflare"
     DIGITALOCEAN_SPACES = "digitalocean_spaces"
+    GOOGLE = "google"
+    GOOGLE_STORAGE = "google_storage"
     HETZNER = "hetzner"
     LINODE = "linode"
     LOCAL = "local"
@@ -104,6 +108,8 @@ class Provider(StrEnum):
 
     ALB = "alb"
     AWS = "aws"
+    AZURE = "azure"
+    AZURE_BLOBS = "azure_blobs"
     BACKBLAZE = "backblaze"
     BACKBLAZE_B2 = "backblaze_b2"
     CEPH = "ceph"
@@ -112,6 +118,8 @@ class Provider(StrEnum):
     DIGITAL_OCEAN = "digitalocean"
     EC2 = "ec2"
     ELB = "elb"
+    GOOGLE = "google"
+    GOOGLE_STORAGE = "google_storage"
     HETZNER = "hetzner"
     LINODE = "linode"
     LOCAL = "local"
@@ -173,6 +181,8 @@ FOLDERS: Mapping[str, Mapping[str, str]] = {
         "s3_us_gov_west": "aws",
         "s3_us_west": "aws",
         "s3_us_west_oregon": "aws",
+        "azure": "azure",
+        "azure_blobs": "azure",
         "backblaze": "backblaze",
         "backblaze_b2": "backblaze",
         "ceph": "ceph",
@@ -180,6 +190,8 @@ FOLDERS: Mapping[str, Mapping[str, str]] = {
         "cloudflare": "cloudflare",
         "r2": "cloudflare",
         "digitalocean_spaces": "digitalocean_spaces",
+        "google": "google",
+        "google_storage": "google",
         "hetzner": "hetzner",
         "linode": "linode",
         "local": "local",
