@@ -14,6 +14,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from anysky.account import Account
+from anysky.backend.base import Connection
 from anysky.backend.storage import StorageBackend
 from anysky.errors import (
     CloudError,
@@ -39,16 +41,15 @@ from anysky.wire.s3_content import check_range
 
 from . import listing, objects, uploads
 from .api import LocalBackend
-from .containers import Vessel
 from .drafts import BATCH, DIGESTS, Digests, Draft, Sink, copy_bytes, verify, wanted_digests
 from .facts import Facts, Known, write_facts
 from .failures import cloud_error
 from .names import parts_of
+from .pages import page_of, page_of_objects
 from .streams import FileStream, check_in_time
 
 __all__ = ["LocalStorage"]
 
-_PAGE = 1000
 _LARGEST = 1 << 62
 _MOST_FACTS = 64 * 1024
 _COMPUTED = ("sha256", "md5")  # the quickest, and the one that every service tells
@@ -61,6 +62,10 @@ class LocalStorage(LocalBackend, StorageBackend):
     parts: ClassVar[PartLimits | None] = PartLimits(_LARGEST, 1, _LARGEST, 100_000)
     checksums: ClassVar[tuple[str, ...]] = DIGESTS
     bulk: ClassVar[int] = 1000
+
+    def __init__(self, account: Account, connection: Connection) -> None:
+        super().__init__(account, connection)
+        self._scans = listing.Scans()
 
     async def list_containers(self, cursor: str | None) -> Page[Container]:
         """Return all containers: the directories, but for links to some."""
@@ -117,9 +122,11 @@ class LocalStorage(LocalBackend, StorageBackend):
 
         def work() -> Page[Object]:
             with self._root.vessel(container.name) as vessel:
-                found = listing.walk(vessel, prefix or "", cursor or "")
-                return _page_of_objects(vessel, container, found)
+                found = listing.walk(vessel, start, after, self._scans.of(id))
+                return page_of_objects(vessel, container, found, id)
 
+        start = prefix or ""
+        id, after = self._scans.begin(cursor)
         arguments = {"container": container.name, "prefix": prefix, "cursor": cursor}
         return await self._look("list_container_objects", arguments, work)
 
@@ -136,8 +143,11 @@ class LocalStorage(LocalBackend, StorageBackend):
 
         def work() -> Page[Object | Prefix]:
             with self._root.vessel(container.name) as vessel:
-                return _page_of_level(vessel, container, prefix or "", delimiter, cursor or "")
+                found = listing.level(vessel, start, delimiter, after, self._scans.of(id))
+                return page_of(vessel, container, found, id)
 
+        start = prefix or ""
+        id, after = self._scans.begin(cursor)
         arguments = {"container": container.name, "prefix": prefix, "cursor": cursor}
         return await self._look("list_directory", arguments, work)
 
@@ -638,33 +648,6 @@ def _close(pieces: Iterator[bytes]) -> None:
     close = getattr(pieces, "close", None)
     if close is not None:
         close()
-
-
-def _page_of_objects(
-    vessel: Vessel, container: Container, found: Iterator[listing.Child]
-) -> Page[Object]:
-    items: list[Object] = []
-    for child in found:
-        if len(items) == _PAGE:
-            return Page(items, items[-1].name)
-        items += _listed(vessel, container, child.name)
-    return Page(items)
-
-
-def _page_of_level(
-    vessel: Vessel, container: Container, prefix: str, delimiter: str, cursor: str
-) -> Page[Object | Prefix]:
-    items: list[Object | Prefix] = []
-    for name, is_prefix in listing.level(vessel, prefix, delimiter, cursor):
-        if len(items) == _PAGE:
-            return Page(items, listing.cursor_of(items[-1].name, isinstance(items[-1], Prefix)))
-        items += [Prefix(name, container)] if is_prefix else _listed(vessel, container, name)
-    return Page(items)
-
-
-def _listed(vessel: Vessel, container: Container, name: str) -> list[Object]:
-    known = objects.known(vessel, name)
-    return [] if known is None else [objects.make_object(container, name, known)]
 
 
 def _check_spec(spec: ObjectSpec) -> None:
