@@ -44,6 +44,7 @@ __all__ = [
     "SignIn",
     "keystone_body",
     "keystone_session",
+    "service_url",
     "v1_session",
 ]
 
@@ -339,30 +340,6 @@ class SignIn:
         """Return the token that was got last, good or not."""
         return [] if self._last is None else [self._last.token.reveal()]
 
-    async def url(self, services: Sequence[str], region: str | None, interface: str) -> str:
-        """Return the URL of a service.
-
-        Args:
-            services: Types under which it may stand in the catalog, the best first.
-            region: Its region; None if the catalog has only one.
-            interface: ``"public"``, ``"internal"`` or ``"admin"``.
-
-        Raises:
-            InvalidAccountError: There is no such service, region or interface, or the region must
-                be named.
-            UnsafeResponseError: The URL leads from https to http, or is none.
-        """
-        session = await self.session()
-        for service in services:
-            found = [one for one in session.endpoints if one.service == service]
-            if found:
-                url = _choose(found, service, region, interface)
-                return _checked(url, self.credentials.auth_url)
-        raise InvalidAccountError(
-            f"the cloud has no service {services[0]!r} for this project; it has "
-            f"{', '.join(sorted({one.service for one in session.endpoints})) or 'none'}"
-        )
-
     def _good(self) -> Session | None:
         kept = self._kept
         if kept is None:
@@ -434,6 +411,38 @@ def _refusal(response: Response, *, keystone: bool) -> CloudError:
     return error_for(response, f"{place} refuses to sign in: {text}", kind=kind)
 
 
+def service_url(
+    session: Session,
+    services: Sequence[str],
+    region: str | None,
+    interface: str,
+    *,
+    encrypted: bool,
+) -> str:
+    """Return the URL of a service, without a slash at its end.
+
+    Args:
+        session: What a sign-in gave.
+        services: Types under which it may stand in the catalog, the best first.
+        region: Its region; None if the catalog has only one.
+        interface: ``"public"``, ``"internal"`` or ``"admin"``.
+        encrypted: Whether the sign-in was encrypted, so that the token must be, too.
+
+    Raises:
+        InvalidAccountError: There is no such service, region or interface, or the region must be
+            named.
+        UnsafeResponseError: The URL leads from https to http, or is none.
+    """
+    for service in services:
+        found = [one for one in session.endpoints if one.service == service]
+        if found:
+            return _checked(_choose(found, service, region, interface), encrypted=encrypted)
+    raise InvalidAccountError(
+        f"the cloud has no service {services[0]!r} for this project; it has "
+        f"{', '.join(sorted({one.service for one in session.endpoints})) or 'none'}"
+    )
+
+
 def _choose(found: Sequence[Endpoint], service: str, region: str | None, interface: str) -> str:
     """Choose one of a service's endpoints."""
     kind = interface.lower().removesuffix("url")
@@ -459,7 +468,7 @@ def _choose(found: Sequence[Endpoint], service: str, region: str | None, interfa
     )
 
 
-def _checked(url: str, auth_url: str) -> str:
+def _checked(url: str, *, encrypted: bool) -> str:
     """Return a URL to which a token may be sent, without a slash at its end.
 
     Raises:
@@ -473,7 +482,7 @@ def _checked(url: str, auth_url: str) -> str:
     good = parts.scheme in ("http", "https") and _HOST.fullmatch(parts.netloc)
     if not good or odd or not _PATH.fullmatch(parts.path):
         raise UnsafeResponseError(f"the catalog has no proper URL for the service: {url[:200]!r}")
-    if parts.scheme == "http" and not auth_url.lower().startswith("http:"):
+    if parts.scheme == "http" and encrypted:
         raise UnsafeResponseError(
             f"the sign-in was encrypted, but the token would go to http://{parts.netloc} in the "
             "clear: if that is right, give the service's URL as endpoint="
@@ -508,20 +517,34 @@ class ServiceSigner:
         self._region = region
         self._interface = interface
         self._endpoint = endpoint.rstrip("/")
+        self._found: tuple[Session | None, str] = None, ""
 
     async def url(self) -> str:
-        """Return the URL of the service; see `SignIn.url`."""
+        """Return the URL of the service; see `service_url`."""
         if self._endpoint:
             return self._endpoint
-        return await self.sign_in.url(self._services, self._region, self._interface)
+        return self._url_in(await self.sign_in.session())
 
     async def sign(self, request: Request, endpoint: str) -> Request:  # noqa: ARG002 - the catalog tells where
         """Return the request with the token, for the service's URL."""
         session = await self.sign_in.session()
         _SIGNED_WITH.set(session)
         signed = with_headers(request, {"X-Auth-Token": session.token.reveal()})
-        signed.endpoint = await self.url()
+        signed.endpoint = self._endpoint or self._url_in(session)
         return signed
+
+    def _url_in(self, session: Session) -> str:
+        found, url = self._found
+        if found is not session:
+            url = service_url(
+                session,
+                self._services,
+                self._region,
+                self._interface,
+                encrypted=not self.sign_in.credentials.auth_url.lower().startswith("http:"),
+            )
+            self._found = session, url
+        return url
 
     async def refused(self, request: Request, response: Response) -> bool:  # noqa: ARG002 - the status tells
         """Forget a token that is refused, so that the next try gets a new one."""

@@ -74,7 +74,7 @@ class SwiftStorage(SwiftCopying, SwiftVersions, SwiftPublic):
         Raises:
             ContainerDoesNotExistError: There is none of this name.
         """
-        return answers.container_of_headers(name, (await self._head(name)).headers)
+        return answers.container_of_headers(name, (await self._show_container(name)).headers)
 
     async def create_container(self, name: str, location: str | None) -> Container:
         """Make a container.
@@ -92,7 +92,7 @@ class SwiftStorage(SwiftCopying, SwiftVersions, SwiftPublic):
         requests.check_new_container(name)
         self._check_location(location)
         try:
-            await self._head(name)
+            await self._show_container(name)
         except ContainerDoesNotExistError:
             pass
         else:

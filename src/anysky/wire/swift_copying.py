@@ -106,6 +106,10 @@ class SwiftCopying(SwiftLarge):
             headers = {"content-type": changes.content_type} if changes.content_type else {}
         try:
             await self._copy(source, container, name, headers)
+        except ObjectDoesNotExistError as error:  # one of the three, Swift does not say which
+            await self._check_container(container.name, error)
+            await self._check_container(source.container.name, error)
+            raise
         except InvalidRequestError as error:
             if error.status != _TOO_LARGE:
                 raise
@@ -163,7 +167,6 @@ class SwiftCopying(SwiftLarge):
     async def _copy(
         self, source: Object, container: Container, name: str, headers: Mapping[str, str]
     ) -> None:
-        await self._head(container.name)  # 404 of a copy may mean either
         destination = requests.object_path(container.name, name)
         await self._send(
             "COPY",

@@ -71,7 +71,7 @@ class SwiftLarge(SwiftDeleting):
         requests.check_object(spec.name)
         requests.upload_headers(spec)
         await self._check_condition(spec)
-        await self._head(container.name)
+        await self._show_container(container.name)
         upload = MultipartUpload(container, spec.name, secrets.token_hex(16))
         segments = _segments(container.name)
         await self._send("PUT", segments, operation="create container")
@@ -199,7 +199,7 @@ class SwiftLarge(SwiftDeleting):
         try:
             entries, more = await self._entries(_segments(container.name), _UPLOADS, cursor)
         except ContainerDoesNotExistError:
-            await self._head(container.name)
+            await self._show_container(container.name)
             return Page([])
         found = (_upload(entry, container) for entry in entries)
         return Page([one for one in found if one and one.name.startswith(prefix or "")], more)
@@ -216,7 +216,7 @@ class SwiftLarge(SwiftDeleting):
         Raises:
             InvalidRequestError: The container keeps versions, to which they may belong.
         """
-        head = await self._head(container.name)
+        head = await self._show_container(container.name)
         if "x-versions-enabled" in head.headers:
             raise InvalidRequestError("segments may belong to older versions, which are kept")
         segments = _segments(container.name)

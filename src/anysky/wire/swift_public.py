@@ -51,21 +51,36 @@ class SwiftPublic(SwiftRequests):
         )
         return PresignedURL(url, method, {}, datetime.fromtimestamp(ends, UTC))
 
-    async def set_temp_url_key(self, container: Container, key: str | None = None) -> None:
-        """Give a container a key with which `presign` signs; the one before stays good.
+    async def set_temp_url_key(
+        self, key: str | None = None, container: Container | None = None
+    ) -> None:
+        """Give the account, or one container, a key for `presign`; the one before stays good.
 
         https://docs.openstack.org/swift/latest/api/temporary_url_middleware.html
 
         Args:
-            container: The container.
             key: The key; None for a random one.
+            container: The container; None for the whole account.
+
+        Raises:
+            UnsupportedOperationError: Ceph has keys of accounts only.
         """
-        response = await self._head(container.name)
-        headers = {f"x-container-{_KEY}": key or secrets.token_hex(32)}
-        former = response.headers.get(f"x-container-{_KEY}")
+        if container is not None and (await self._capabilities()).is_ceph:
+            raise UnsupportedOperationError("Ceph has keys for temporary URLs of accounts only")
+        response = await (
+            self._show_account() if container is None else self._show_container(container.name)
+        )
+        name = f"x-account-{_KEY}" if container is None else f"x-container-{_KEY}"
+        headers = {name: key or secrets.token_hex(32)}
+        former = response.headers.get(name)
         if former:
-            headers[f"x-container-{_KEY}-2"] = former
-        await self._post(container, headers)
+            headers[f"{name}-2"] = former
+        if container is None:
+            await self._send_account(
+                "POST", headers=headers, repeatable=True, operation="update account"
+            )
+        else:
+            await self._post(container, headers)
 
     async def get_container_cdn_url(self, container: Container) -> str:
         """Return the address below which a container's objects may be read by anybody.
@@ -91,13 +106,13 @@ class SwiftPublic(SwiftRequests):
 
         https://docs.openstack.org/swift/latest/overview_acl.html
         """
-        response = await self._head(container.name)
+        response = await self._show_container(container.name)
         readers = _entries(response.headers.get("x-container-read", ""))
         if _ANYBODY not in readers:
             await self._post(container, {"x-container-read": ",".join([*readers, _ANYBODY])})
 
     async def _check_public(self, container: Container) -> None:
-        response = await self._head(container.name)
+        response = await self._show_container(container.name)
         if _ANYBODY not in _entries(response.headers.get("x-container-read", "")):
             raise InvalidRequestError(
                 f"the container {container.name!r} is not open to anybody: call "
@@ -129,10 +144,11 @@ class SwiftPublic(SwiftRequests):
         own = self._own_key()
         if own is not None:
             return own
-        found = (await self._head(container.name)).headers.get(f"x-container-{_KEY}")
+        found: str | None = None
+        if not (await self._capabilities()).is_ceph:
+            found = (await self._show_container(container.name)).headers.get(f"x-container-{_KEY}")
         if not found:
-            response = await self._send_account("HEAD", operation="show account")
-            found = response.headers.get(f"x-account-{_KEY}")
+            found = (await self._show_account()).headers.get(f"x-account-{_KEY}")
         if not found:
             raise InvalidRequestError(
                 f"neither the container {container.name!r} nor the account has a key for "

@@ -35,7 +35,7 @@ class SwiftVersions(SwiftRequests):
             UnsupportedOperationError: This cluster has no versions with ids.
         """
         await self._check_versions()
-        response = await self._head(container.name)
+        response = await self._show_container(container.name)
         return response.headers.get(_ENABLED, "").lower() == "true"
 
     async def set_versioning(self, container: Container, enabled: bool) -> None:

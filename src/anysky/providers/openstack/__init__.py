@@ -129,8 +129,8 @@ class OpenStack(Account):
         loaded = super().load(named, environ)
         if not any(way & chosen for way in _WAYS):
             return loaded
-        aside = frozenset[str]().union(*(way for way in _WAYS if not way & chosen))
-        return dataclasses.replace(loaded, **dict.fromkeys(aside))
+        aside: dict[str, Any] = {name: None for way in _WAYS if not way & chosen for name in way}
+        return dataclasses.replace(loaded, **aside)
 
 
 provider = Provider(
