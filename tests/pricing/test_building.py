@@ -151,6 +151,27 @@ def test_azure_leaves_out_what_cannot_be() -> None:
     ]
 
 
+def test_azure_leaves_out_what_belongs_to_another_size() -> None:
+    def table(**prices: float) -> dict[str, dict[str, float]]:
+        return {f"standard{name}": {"westus": price} for name, price in prices.items()}
+
+    compute = {
+        "azure_linux": table(e2dv4=0.144, e4dv4=0.288, e8dv4=0.576, e32dv4=2.304, b2ms=0.08,
+                             b4ms=0.17, b8ms=0.39),
+        "azure_windows": table(e2dv4=3.776, e4dv4=0.472, e8dv4=0.944, e32dv4=2.304, b2ms=0.088,
+                               b4ms=0.186, b8ms=0.9),
+    }  # fmt: skip
+
+    found: dict[str, set[str]] = {"linux": set(), "windows": set()}
+    for one in azure_figures(compute, "https://x.example/", "2030-01-01"):
+        found[one.os].add(one.size.removeprefix("Standard_"))
+
+    assert found == {
+        "linux": {"E2d_v4", "E4d_v4", "E8d_v4", "E32d_v4", "B2ms", "B4ms"},
+        "windows": {"E4d_v4", "E8d_v4", "B2ms", "B4ms"},
+    }
+
+
 def test_google_is_composed_of_its_parts() -> None:
     def of(price: float) -> dict[str, Any]:
         return {"on_demand": {"us-central1": {"price": price}, "europe-west6": {"price": 0}}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import sqlite3
 from collections import Counter, defaultdict
 from decimal import Decimal
@@ -126,8 +127,26 @@ def test_no_windows_figure_under_a_linux_name(prices: list[Price]) -> None:
     same = [place for place, found in by_place.items() if found["linux"] == found.get("windows")]
 
     assert dearer == {}
-    assert {place[0] for place in same} <= {"azure"}
-    assert len(same) < 300  # Azure asks nothing for Windows on a few old sizes
+    # Azure asks nothing for Windows on its smallest sizes of the first generation.
+    assert {place[:2] for place in same} == {("azure", "Basic_A0"), ("azure", "Standard_A0")}
+
+
+def test_licences_of_azure_are_alike_within_a_family(
+    bundled: Catalogue, prices: list[Price]
+) -> None:
+    vcpus = dict(bundled.rows("select name, vcpu from size where provider = 'azure' and vcpu > 0"))
+    linux = {(one.size, one.region): one.amount for one in prices if one.os == "linux"}
+    licences: dict[tuple[str, str], list[Decimal]] = defaultdict(list)
+    for one in prices:
+        if one.provider == "azure" and one.os == "windows" and one.size in vcpus:
+            family = re.sub(r"\d+", "", one.size, count=1)
+            licence = one.amount - linux[one.size, one.region]
+            licences[family, one.region].append(licence / Decimal(vcpus[one.size]))
+
+    odd = [key for key, found in licences.items() if len(found) > 2 and max(found) > 4 * min(found)]
+
+    assert len(licences) > 700
+    assert odd == []
 
 
 def test_ec2_prices_are_proportional_within_a_family(prices: list[Price]) -> None:

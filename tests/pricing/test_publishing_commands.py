@@ -164,7 +164,7 @@ def test_export_csv(make: Make) -> None:
 def test_export_json_is_the_same(make: Make) -> None:
     lines = csv.DictReader(io.StringIO(run("export", "--prices", make()).stdout))
 
-    assert json.loads(run("export", "--prices", make(), "--format", "json").stdout) == list(lines)
+    assert json.loads(run("export", "--prices", make(), "-o", "json").stdout) == list(lines)
 
 
 @pytest.mark.parametrize(("provider", "count"), [("acme", 4), ("acme-cloud", 4), ("other", 0)])

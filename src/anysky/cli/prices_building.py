@@ -158,7 +158,15 @@ def keygen(path: str, output: str) -> None:
 
 
 @click.command("export")
-@click.option("--format", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
+@click.option(
+    "--format",
+    "--output",
+    "-o",
+    "format",
+    type=click.Choice(["csv", "json"]),
+    default="csv",
+    show_default=True,
+)
 @click.option("--provider", "providers", multiple=True, help="Only this one; may be repeated.")
 @catalogue_option
 def export(format: str, providers: tuple[str, ...], path: str | None) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from statistics import median
 
 from .draft import Figure, Source, Spec, exact_nano
 
@@ -45,6 +47,12 @@ _BURSTABLE: dict[str, tuple[float, float]] = {
     "B4ms": (4, 16), "B8ms": (8, 32), "B12ms": (12, 48), "B16ms": (16, 64), "B20ms": (20, 80),
 }  # fmt: skip
 _MIB = 1024
+_SPREAD = 2  # how far a licence for a vCPU may be from the middle one of its family and region
+_AGREEMENT = Decimal("0.02")
+_FEWEST = 3  # sizes of a family that can tell which of them is odd
+
+Cells = Mapping[tuple[str, str], Decimal]
+"""Prices by size and region."""
 
 
 def azure_name(name: str) -> str | None:
@@ -66,15 +74,57 @@ def azure_name(name: str) -> str | None:
 def azure_figures(compute: Mapping[str, Table], url: str, as_of: str) -> Iterator[Figure]:
     """Yield the figures for Linux and Windows.
 
-    Left out are those of 0, of closed regions, and both where Windows costs less than Linux.
+    Left out are those of 0, of closed regions, both where Windows costs less than Linux, and
+    those that belong to another size, as their licence tells.
     """
     source = Source(url, as_of, "recorded")
     linux, windows = (_cells(compute.get(f"azure_{os}", {})) for os in ("linux", "windows"))
-    odd = {key for key in linux.keys() & windows.keys() if windows[key] < linux[key]}
+    cheaper = {key for key in linux.keys() & windows.keys() if windows[key] < linux[key]}
+    odd = _odd_licences(linux, windows)
+    doubtful = {"linux": cheaper | (odd - _proportional(linux)), "windows": cheaper | odd}
     for os, cells in (("linux", linux), ("windows", windows)):
         for (name, region), amount in cells.items():
-            if amount > 0 and region not in _CLOSED_REGIONS and (name, region) not in odd:
+            if amount > 0 and region not in _CLOSED_REGIONS and (name, region) not in doubtful[os]:
                 yield Figure("azure", name, region, exact_nano(amount), source, os=os)
+
+
+def _odd_licences(linux: Cells, windows: Cells) -> set[tuple[str, str]]:
+    """Return where Windows costs far more or less for a vCPU than in the rest of the family."""
+    both = linux.keys() & windows.keys()
+    odd: set[tuple[str, str]] = set()
+    for family in _by_family({key: windows[key] - linux[key] for key in both}):
+        middle = median(family.values())
+        if len(family) >= _FEWEST:
+            odd |= {
+                key
+                for key, licence in family.items()
+                if not middle / _SPREAD <= licence <= middle * _SPREAD
+            }
+    return odd
+
+
+def _proportional(cells: Cells) -> set[tuple[str, str]]:
+    """Return what another size of the same family and region confirms."""
+    return {
+        key
+        for family in _by_family(cells)
+        for key, amount in family.items()
+        if any(
+            other != key and abs(amount - found) <= found * _AGREEMENT
+            for other, found in family.items()
+        )
+    }
+
+
+def _by_family(cells: Cells) -> list[dict[tuple[str, str], Decimal]]:
+    """Return the prices of a vCPU, those of a family and region together."""
+    families: dict[tuple[str, str], dict[tuple[str, str], Decimal]] = defaultdict(dict)
+    for (name, region), amount in cells.items():
+        vcpu = azure_spec(name).vcpu
+        if vcpu:
+            family = re.sub(r"\d+", "", name, count=1)
+            families[family, region][name, region] = amount / Decimal(vcpu)
+    return list(families.values())
 
 
 def _cells(table: Table) -> dict[tuple[str, str], Decimal]:
