@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -41,18 +39,17 @@ from anysky.wire.s3_content import check_range
 
 from . import listing, objects, uploads
 from .api import LocalBackend
-from .drafts import BATCH, DIGESTS, Digests, Draft, Sink, copy_bytes, verify, wanted_digests
-from .facts import Facts, Known, write_facts
+from .drafts import DIGESTS
 from .failures import cloud_error
 from .names import parts_of
 from .pages import page_of, page_of_objects
-from .streams import FileStream, check_in_time
+from .streams import FileStream
+from .writing import Writer
 
 __all__ = ["LocalStorage"]
 
 _LARGEST = 1 << 62
 _MOST_FACTS = 64 * 1024
-_COMPUTED = ("sha256", "md5")  # the quickest, and the one that every service tells
 
 
 class LocalStorage(LocalBackend, StorageBackend):
@@ -66,6 +63,7 @@ class LocalStorage(LocalBackend, StorageBackend):
     def __init__(self, account: Account, connection: Connection) -> None:
         super().__init__(account, connection)
         self._scans = listing.Scans()
+        self._writer = Writer(self._root, self.runtime, fsync=self.account.fsync)
 
     async def list_containers(self, cursor: str | None) -> Page[Container]:
         """Return all containers: the directories, but for links to some."""
@@ -207,21 +205,7 @@ class LocalStorage(LocalBackend, StorageBackend):
         """
         _check_spec(spec)
 
-        async def work() -> Object:
-            wanted = wanted_digests(spec.checksums, spec.md5)
-            draft = Draft(self._root, container.name, {*_COMPUTED, *wanted})
-            publish = partial(self._publish, draft, container, spec, wanted, body.length)
-            if body.length is not None and body.length <= BATCH:
-                pieces = body.open()
-                if not isinstance(pieces, AsyncIterator):
-                    return await self._run(partial(_at_once, draft, pieces, publish))
-            try:
-                await self._run(draft.begin)
-                await self._fill(draft.sink, body)
-                return await self._run(publish)
-            finally:
-                await self._run(draft.close)
-
+        work = partial(self._writer.store, container, body, spec)
         arguments = {"container": container.name, "object": spec.name}
         stored: Object = await self._send("PUT", "upload_object", arguments, work, body=body)
         return stored
@@ -264,7 +248,7 @@ class LocalStorage(LocalBackend, StorageBackend):
         parts_of(source.name)
         parts_of(name)
         given = _given(changes)
-        work = partial(self._copy, source, container, name, given)
+        work = partial(self._writer.copy, source, container, name, given)
         arguments = {
             "source_container": source.container.name,
             "source": source.name,
@@ -372,22 +356,7 @@ class LocalStorage(LocalBackend, StorageBackend):
             NotFoundError: The upload has been ended.
             ObjectHashMismatchError: Other bytes arrived than were announced.
         """
-        wanted = wanted_digests(checksums)
-
-        async def work() -> Part:
-            opened = uploads.Upload(self._root, upload)
-            try:
-                await self._run(opened.open)
-                make = partial(opened.sink, number, offset, wanted or DIGESTS[:1])
-                sink = await self._run(make)
-                await self._fill(sink, body)
-                sink.check_length(body.length)
-                verify(sink.checksums(), wanted)
-                add = partial(opened.add, number, offset, sink, fsync=self.account.fsync)
-                return await self._run(add)
-            finally:
-                await self._run(opened.close)
-
+        work = partial(self._writer.write_part, upload, number, offset, body, checksums)
         arguments = {**_of_upload(upload), "part": str(number)}
         stored: Part = await self._send("PUT", "upload_part", arguments, work, body=body)
         return stored
@@ -413,7 +382,7 @@ class LocalStorage(LocalBackend, StorageBackend):
             PreconditionFailedError: What is there is not what the condition asks for.
         """
         _check_spec(spec)
-        work = partial(self._complete, upload, parts, spec)
+        work = partial(self._writer.complete, upload, parts, spec)
         arguments = _of_upload(upload)
         made: Object = await self._send("POST", "complete_multipart_upload", arguments, work)
         return made
@@ -495,160 +464,6 @@ class LocalStorage(LocalBackend, StorageBackend):
             return cloud_error(error)
         return None
 
-    async def _fill(self, sink: Sink, body: Body) -> None:
-        pieces = body.open()
-        if isinstance(pieces, AsyncIterator):
-            await self._fill_async(sink, pieces)
-            return
-        try:
-            while await self._run(partial(sink.write_some, pieces)):
-                check_in_time()
-        finally:
-            await self._run(partial(_close, pieces))
-
-    async def _fill_async(self, sink: Sink, pieces: AsyncIterator[bytes]) -> None:
-        batch: list[bytes] = []
-        size = 0
-        try:
-            async for piece in pieces:
-                batch.append(piece)
-                size += len(piece)
-                if size >= BATCH:
-                    await self._run(partial(sink.write_all, batch))
-                    check_in_time()
-                    batch, size = [], 0
-            await self._run(partial(sink.write_all, batch))
-        finally:
-            close = getattr(pieces, "aclose", None)
-            if close is not None:
-                await close()
-
-    def _publish(
-        self,
-        draft: Draft,
-        container: Container,
-        spec: ObjectSpec,
-        wanted: Mapping[str, str],
-        length: int | None,
-    ) -> Object:
-        draft.sink.check_length(length)
-        checksums = draft.sink.checksums()
-        verify(checksums, wanted)
-        facts = _facts(spec, checksums)
-        known = draft.publish(spec.name, facts, spec.condition, fsync=self.account.fsync)
-        return objects.make_object(container, spec.name, known)
-
-    async def _copy(
-        self, source: Object, container: Container, name: str, given: Mapping[str, Any]
-    ) -> Object:
-        opened = objects.Opened(self._root, source.container.name, source.name)
-        draft = Draft(self._root, container.name, ())
-        try:
-            await self._run(opened.open)
-            await self._run(draft.begin)
-            size = opened.known.status.st_size
-            await self._copy_bytes(opened.file, 0, size, draft, 0)
-
-            def publish() -> Known:
-                opened.check_unchanged()
-                facts = opened.known.facts or Facts("", objects.type_of(source.name))
-                facts = replace(facts, etag=_token(), **given)
-                return draft.publish(name, facts, None, fsync=self.account.fsync)
-
-            return objects.make_object(container, name, await self._run(publish))
-        finally:
-            await self._run(draft.close)
-            await self._run(opened.close)
-
-    async def _copy_bytes(self, file: int, start: int, end: int, draft: Draft, to: int) -> None:
-        while start < end:
-            copied = await self._run(partial(copy_bytes, file, start, end, draft.file, to))
-            start, to = start + copied, to + copied
-            check_in_time()
-
-    async def _complete(
-        self, upload: MultipartUpload, parts: Sequence[Part], spec: ObjectSpec
-    ) -> Object:
-        opened = uploads.Upload(self._root, upload)
-        try:
-            await self._run(opened.open)
-            pieces = await self._run(partial(opened.chosen, parts))
-            if await self._run(partial(opened.is_all, pieces)):
-                known = await self._rename(opened, upload.name, spec)
-            else:
-                known = await self._assemble(opened, upload, pieces, spec)
-            with suppress(OSError):  # the object is there; what is left is no upload any more
-                await self._run(opened.remove)
-            return objects.make_object(upload.container, upload.name, known)
-        finally:
-            await self._run(opened.close)
-
-    async def _rename(self, opened: uploads.Upload, name: str, spec: ObjectSpec) -> Known:
-        checksums = await self._verified(opened.file, spec)
-
-        def publish() -> Known:
-            known = write_facts(opened.vessel.fd, opened.file, _facts(spec, checksums))
-            fsync = self.account.fsync
-            if fsync:
-                os.fsync(opened.file)
-            objects.place(opened.vessel, name, opened.rename, condition=spec.condition, fsync=fsync)
-            return known
-
-        return await self._run(publish)
-
-    async def _assemble(
-        self,
-        opened: uploads.Upload,
-        upload: MultipartUpload,
-        pieces: Sequence[uploads.Piece],
-        spec: ObjectSpec,
-    ) -> Known:
-        draft = Draft(self._root, upload.container.name, ())
-        try:
-            await self._run(draft.begin)
-            size = 0
-            for piece in pieces:
-                end = piece.offset + piece.size
-                await self._copy_bytes(opened.file, piece.offset, end, draft, size)
-                size += piece.size
-            facts = _facts(spec, await self._verified(draft.file, spec))
-            publish = partial(
-                draft.publish, upload.name, facts, spec.condition, fsync=self.account.fsync
-            )
-            return await self._run(publish)
-        finally:
-            await self._run(draft.close)
-
-    async def _verified(self, file: int, spec: ObjectSpec) -> dict[str, str]:
-        """Return the digests that a spec announces, after a look at the whole file."""
-        wanted = wanted_digests(spec.checksums, spec.md5)
-        if not wanted:
-            return {}
-        digests = Digests(wanted)
-        start, end = 0, os.fstat(file).st_size
-        while start < end:
-            start = await self._run(partial(digests.read_some, file, start, end))
-            check_in_time()
-        verify(digests.values(), wanted)
-        return wanted
-
-
-def _at_once(draft: Draft, pieces: Iterator[bytes], publish: partial[Object]) -> Object:
-    """Store what is small without a hop to a thread for each step."""
-    try:
-        draft.begin()
-        draft.sink.write_all(pieces)
-        return publish()
-    finally:
-        _close(pieces)
-        draft.close()
-
-
-def _close(pieces: Iterator[bytes]) -> None:
-    close = getattr(pieces, "close", None)
-    if close is not None:
-        close()
-
 
 def _check_spec(spec: ObjectSpec) -> None:
     parts_of(spec.name)
@@ -669,17 +484,6 @@ def _check_size(texts: Mapping[str, str]) -> None:
         )
 
 
-def _facts(spec: ObjectSpec, checksums: Mapping[str, str]) -> Facts:
-    return Facts(
-        _token(),
-        spec.content_type,
-        dict(spec.meta_data),
-        dict(spec.tags),
-        dict(checksums),
-        spec.acl,
-    )
-
-
 def _given(changes: ObjectChanges | None) -> dict[str, Any]:
     if changes is None:
         return {}
@@ -692,10 +496,6 @@ def _given(changes: ObjectChanges | None) -> dict[str, Any]:
         _check_size(changes.meta_data)
         given["meta_data"] = dict(changes.meta_data)
     return given
-
-
-def _token() -> str:
-    return secrets.token_hex(16)
 
 
 def _named(obj: Object) -> dict[str, str | None]:
