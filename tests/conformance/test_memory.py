@@ -12,6 +12,12 @@ from anysky.testing import ComputeSetup, DNSSetup, LoadBalancerSetup, StorageSet
 KEY, SECRET = "canary-key-5f0c8e", "canary/secret+key=5f0c8e"
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{:043x}"
 PAGE = 4
+STORAGE_LISTS = (
+    "list_containers",
+    "list_container_objects",
+    "list_directory",
+    "list_object_versions",
+)
 VALUES = {
     "ALIAS": ("target.example.net.", {}),
     "CERT": ("PGP 0 0 MIIB", {}),
@@ -74,6 +80,8 @@ class Shared:
         for number in range(there, there + count):
             container.upload_object_via_stream(b"", f"object-{number}")
 
+    list_directory = list_object_versions = list_container_objects
+
     def list_records(self, count):
         driver = self.driver("dns")
         zone = next(driver.iterate_zones(), None) or driver.create_zone("pages.example")
@@ -127,9 +135,18 @@ def test_compute(case, shared):
     )
 
 
-@suite("storage", "list_containers", "list_container_objects")
+@suite("storage", *STORAGE_LISTS)
 def test_storage(case, shared):
-    case.run(StorageSetup(shared.settings, reset=shared.reset, patience=5.0, fill=shared.fill))
+    case.run(
+        StorageSetup(
+            shared.settings,
+            storage_class="COLD",
+            delimiters=("-", "::", "%2F"),
+            reset=shared.reset,
+            patience=5.0,
+            fill=shared.fill,
+        )
+    )
 
 
 @suite("dns", "list_records")

@@ -9,7 +9,7 @@ from anysky.providers.memory import Cloud
 from anysky.providers.memory.serving import serve
 from anysky.testing import ComputeSetup, DNSSetup, LoadBalancerSetup, StorageSetup
 
-from .test_memory import KEY, PAGE, SECRET, VALUES, Shared, suite
+from .test_memory import KEY, PAGE, SECRET, STORAGE_LISTS, VALUES, Shared, suite
 
 
 class Served(Shared):
@@ -39,9 +39,17 @@ def test_compute(case, served):
     )
 
 
-@suite("storage", "list_containers", "list_container_objects")
+@suite("storage", *STORAGE_LISTS)
 def test_storage(case, served):
-    case.run(StorageSetup(served.settings, reset=served.reset, fill=served.fill))
+    case.run(
+        StorageSetup(
+            served.settings,
+            storage_class="COLD",
+            delimiters=("-", "::", "%2F"),
+            reset=served.reset,
+            fill=served.fill,
+        )
+    )
 
 
 @suite("dns", "list_records")

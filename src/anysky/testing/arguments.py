@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from anysky.model.compute import Node, NodeState, SecurityGroupRule
+from anysky.model.storage import MultipartUpload
 
 from .trial import Trial
 
@@ -34,6 +35,9 @@ _MODELS: Mapping[str, Callable[[Any, Any], Any]] = {
     "obj": lambda m, d: m.Object(_TEXT, 0, None, {}, {}, m.Container(_TEXT, {}, d), d),
     "objects": lambda m, d: [m.Object(_TEXT, 0, None, {}, {}, m.Container(_TEXT, {}, d), d)],
     "source": lambda m, d: m.Object(_TEXT, 0, None, {}, {}, m.Container(_TEXT, {}, d), d),
+    "upload": lambda m, d: MultipartUpload(m.Container(_TEXT, {}, d), _TEXT, "0"),
+    "tags": lambda _m, _d: {},
+    "enabled": lambda _m, _d: False,
     "iterator": lambda _m, _d: b"",
     "start_bytes": lambda _m, _d: 0,
     "zone": lambda m, d: m.Zone("0", "example.com", "master", None, d),

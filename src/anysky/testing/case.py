@@ -23,10 +23,21 @@ __all__ = ["Case", "case", "cases", "failure_cases", "scripts_of"]
 Script = Callable[[Trial], Coroutine[Any, Any, None]]
 
 _MODULES = {
-    kind: (f"anysky.testing.{kind}", "anysky.testing.general")
-    for kind in ("compute", "storage", "dns", "loadbalancer")
+    "compute": ("compute", "general"),
+    "storage": (
+        "storage",
+        "storage_lists",
+        "storage_changes",
+        "storage_conditions",
+        "storage_versions",
+        "storage_parts",
+        "storage_links",
+        "general",
+    ),
+    "dns": ("dns", "general"),
+    "loadbalancer": ("loadbalancer", "general"),
 }
-_CHANGING = re.compile(r"[A-Za-z0-9_-]*\d[A-Za-z0-9_-]*")
+_CHANGING = re.compile(r"[A-Za-z0-9_.~-]*\d[A-Za-z0-9_.~-]*")
 _SHORTEST = 6
 
 
@@ -100,6 +111,7 @@ def cases(
     *,
     pages: Mapping[str, int] | None = None,
     links: Iterable[str] = (),
+    without: Iterable[str] = (),
     failures: bool = True,
 ) -> list[Case]:
     """Return the cases that a provider must pass: those whose operations it all supports.
@@ -110,19 +122,20 @@ def cases(
         pages: Lists to try at the borders of their pages, with how many items a page holds; see
             `Setup.fill`.
         links: Lists to try with a page that links to another host; see `Setup.link`.
+        without: Operations that the server does not have, as an imitation may not.
         failures: Whether `failure_cases` are among them.
     """
-    driver_class = _driver_class(kind, provider)
+    has_all = _supporting(kind, provider, without)
     found = [
         Case(kind, provider, name, script)
         for name, script in scripts_of(kind)
-        if all(driver_class.supports(operation) for operation in script.__dict__["needs"])
+        if has_all(script.__dict__["needs"])
     ]
     lists = _list_cases(kind, provider, pages or {}, links)
-    return [*found, *lists, *(failure_cases(kind, provider) if failures else ())]
+    return [*found, *lists, *(failure_cases(kind, provider, without) if failures else ())]
 
 
-def failure_cases(kind: str, provider: str) -> list[Case]:
+def failure_cases(kind: str, provider: str, without: Iterable[str] = ()) -> list[Case]:
     """Return the cases in which requests fail, are interrupted, and what was made is taken back.
 
     They need no `Setup.reset`, each leaves the server as it was.
@@ -130,15 +143,16 @@ def failure_cases(kind: str, provider: str) -> list[Case]:
     Args:
         kind: As for `cases`.
         provider: Name of the provider.
+        without: Operations that the server does not have.
     """
     from .failures import failures_of
     from .making import makings_of
 
-    supports = _driver_class(kind, provider).supports
+    has_all = _supporting(kind, provider, without)
     return [
         Case(kind, provider, name, script)
         for making in makings_of(kind)
-        if all(supports(operation) for operation in making.needs)
+        if has_all(making.needs)
         for name, script in failures_of(making)
     ]
 
@@ -146,7 +160,7 @@ def failure_cases(kind: str, provider: str) -> list[Case]:
 def scripts_of(kind: str) -> Iterator[tuple[str, Script]]:
     """Yield name and script of every case of a service."""
     for module in _MODULES[kind]:
-        for name, value in vars(importlib.import_module(module)).items():
+        for name, value in vars(importlib.import_module(f"anysky.testing.{module}")).items():
             if hasattr(value, "needs"):
                 yield name, value
 
@@ -162,6 +176,14 @@ def _list_cases(
     for operation in links:
         script = partial(lists.refuses_foreign_links, operation)
         yield Case(kind, provider, f"foreign_link_in_{operation}", script)
+
+
+def _supporting(
+    kind: str, provider: str, without: Iterable[str]
+) -> Callable[[Iterable[str]], bool]:
+    """Return a function that says whether there are all of some operations."""
+    supports, lacking = _driver_class(kind, provider).supports, frozenset(without)
+    return lambda needs: all(supports(one) and one not in lacking for one in needs)
 
 
 def _driver_class(kind: str, provider: str) -> Any:

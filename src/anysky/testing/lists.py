@@ -15,6 +15,8 @@ __all__ = ["complete_at_page_borders", "list_of", "refuses_foreign_links"]
 _OUTER = {
     "list_records": "list_zones",
     "list_container_objects": "list_containers",
+    "list_directory": "list_containers",
+    "list_object_versions": "list_containers",
     "balancer_list_members": "list_balancers",
 }
 _ELSEWHERE = "http://elsewhere.invalid/v2/page?page=2"

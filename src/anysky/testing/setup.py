@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from anysky.model.compute import Node
 from anysky.model.loadbalancer import Algorithm, Member
 
-__all__ = ["ComputeSetup", "DNSSetup", "LoadBalancerSetup", "Setup", "StorageSetup"]
+__all__ = [
+    "ComputeSetup",
+    "DNSSetup",
+    "LoadBalancerSetup",
+    "Setup",
+    "StorageCondition",
+    "StorageSetup",
+]
 
 
 @dataclass(frozen=True)
@@ -69,12 +76,25 @@ class ComputeSetup(Setup):
     interface: str = "public_ips"
 
 
+StorageCondition = Literal["put-if-match", "put-if-none-match", "get-if-match", "get-if-none-match"]
+
+_CONDITIONS: frozenset[StorageCondition] = frozenset(
+    {"put-if-match", "put-if-none-match", "get-if-match", "get-if-none-match"}
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class StorageSetup(Setup):
-    """What the cases of storage may make.
+    """What the cases of storage may make, and what the server can of what a provider can.
 
     Attributes:
         odd_names: Names of objects, beyond letters and digits, that must come back as they are.
+        longest_name: Bytes of a name at the most, which are tried, and one more; None tries none.
+        delimiters: What parts names besides ``"/"``, for `list_directory`.
+        storage_class: Storage class to store, copy and update objects with; None tries none.
+        conditions: Which conditions of uploads (``put-…``) and of downloads (``get-…``) there are.
+        checks_digests: Whether the server compares content with the digests that are sent along.
+        checks_signatures: Whether the server refuses a presigned address that was changed.
     """
 
     odd_names: tuple[str, ...] = (
@@ -83,7 +103,23 @@ class StorageSetup(Setup):
         "umlaut ü, 漢字, 🎈.txt",
         "quote'double\"less<greater>.txt",
         "tilde~star*bracket(1)[2]{3}!$,;:@.txt",
+        "two//slashes///three",
+        "/slash in front",
+        "slash at the end/",
+        "dots at the end...",
+        "dots/../and/./more",
+        "percent%2Fslash%",
+        " space at both ends ",
+        "back\\slash|and`tick^.txt",
+        "composed caf\u00e9",
+        "decomposed cafe\u0301",
     )
+    longest_name: int | None = 1024
+    delimiters: tuple[str, ...] = ("-",)
+    storage_class: str | None = None
+    conditions: frozenset[StorageCondition] = _CONDITIONS
+    checks_digests: bool = True
+    checks_signatures: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

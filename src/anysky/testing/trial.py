@@ -14,6 +14,8 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from anysky.errors import CloudError, NotFoundError
+from anysky.model.storage import MultipartUpload, Part, PresignedURL
+from anysky.outcomes import Outcomes
 from anysky.transport.base import Request
 from anysky.transport.tracing import Hooks
 
@@ -21,6 +23,7 @@ __all__ = ["Trial", "check", "equal", "finished", "forms_of", "only", "removal"]
 
 API = Literal["blocking", "asyncio"]
 
+_UNBOUND = (MultipartUpload, Outcomes, Part, PresignedURL)
 _PARTS = ("size", "image", "container", "zone", "balancer")
 
 
@@ -189,7 +192,7 @@ class Trial:
         for item in items:
             if isinstance(item, list | tuple):
                 self._look_at(item)
-            elif dataclasses.is_dataclass(item):
+            elif dataclasses.is_dataclass(item) and not isinstance(item, _UNBOUND):
                 self._look_at_model(item)
 
     def _look_at_model(self, item: Any) -> None:

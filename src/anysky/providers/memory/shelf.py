@@ -30,7 +30,7 @@ from .state import Blob, State, cut
 
 __all__ = ["CHECKSUMS", "Shelf", "check_condition", "check_content", "check_object_tags", "key_of"]
 
-CHECKSUMS = ("sha256", "md5", "crc32")
+CHECKSUMS = ("crc32", "sha256", "md5")
 
 _UNVERSIONED = "null"
 _DEFAULT_CLASS = "STANDARD"
