@@ -23,8 +23,8 @@ if TYPE_CHECKING:
         invalidate_pricing_cache,
         set_pricing,
     )
-    from .defaults import compare, cost_of, diff, estimate, info, price, search
     from .defaults import open_catalogue as open  # noqa: A004 - named after what it does
+    from .defaults import price
     from .describing import Info
     from .equivalents import Compared
     from .errors import (
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from .model import Price
     from .plotting import plot
     from .publishing import BuildReport, ProviderReport
+    from .questions import compare, cost_of, diff, estimate, info, search
     from .searching import Found
     from .sizes import Size
     from .updates import pin, rollback, update, verify
@@ -117,17 +118,17 @@ _HOMES = {
     "UpdateResult": "updating",
     "Size": "sizes",
     "build": "builds",
-    "compare": "defaults",
-    "cost_of": "defaults",
-    "diff": "defaults",
-    "estimate": "defaults",
-    "info": "defaults",
+    "compare": "questions",
+    "cost_of": "questions",
+    "diff": "questions",
+    "estimate": "questions",
+    "info": "questions",
     "open": "defaults",
     "pin": "updates",
     "plot": "plotting",
     "price": "defaults",
     "rollback": "updates",
-    "search": "defaults",
+    "search": "questions",
     "update": "updates",
     "verify": "updates",
     "clear_pricing_data": "compat",

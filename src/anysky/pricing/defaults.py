@@ -9,21 +9,10 @@ from .places import OVERRIDES, POINTER, VARIABLE, choose, data_dir
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any, Unpack
-
-    from .comparing import PriceChange
-    from .describing import Info
-    from .equivalents import Compared
-    from .estimates import Estimate, Item
     from .model import Price
     from .overrides import Overrides
-    from .searching import Found, SearchOptions
 
-__all__ = [
-    "compare", "cost_of", "default", "diff", "estimate", "info", "open_catalogue", "price",
-    "search",
-]  # fmt: skip
+__all__ = ["default", "open_catalogue", "price"]
 
 _TRIES = 3  # an update may remove the file between the choice and the opening
 
@@ -142,50 +131,3 @@ def price(
         CatalogueDamagedError: The file is damaged.
     """
     return _default.get().price(provider, size, region, os=os, term=term, require=require)
-
-
-def search(**wanted: Unpack[SearchOptions]) -> list[Found]:
-    """Find sizes, the cheapest first; see `anysky.pricing.searching.search`."""
-    return _default.get().search(**wanted)
-
-
-def compare(*items: Item, **wanted: Unpack[SearchOptions]) -> list[Compared]:
-    """Put sizes beside each other; see `anysky.pricing.equivalents.compare`."""
-    return _default.get().compare(*items, **wanted)
-
-
-def estimate(items: Iterable[Item]) -> Estimate:
-    """Add up what nodes cost; see `anysky.pricing.estimates.estimate`."""
-    return _default.get().estimate(items)
-
-
-def cost_of(nodes: Iterable[Any], *, os: str = "linux") -> Estimate:
-    """Price the nodes of ``driver.list_nodes()``; see `anysky.pricing.estimates.cost_of`."""
-    return _default.get().cost_of(nodes, os=os)
-
-
-def diff(old: str | os.PathLike[str], new: str | os.PathLike[str]) -> list[PriceChange]:
-    """Compare two catalogues; see `anysky.pricing.comparing.diff`.
-
-    Raises:
-        CatalogueMissingError: A file is not there.
-        CatalogueDamagedError: A file is no catalogue, or not whole.
-    """
-    with open_catalogue(old) as before, open_catalogue(new) as after:
-        return before.diff(after)
-
-
-def info(path: str | os.PathLike[str] | None = None) -> Info:
-    """Say which catalogue is used, and why; see `anysky.pricing.describing.Info`.
-
-    Args:
-        path: A file, in place of the one that look-ups use.
-
-    Raises:
-        CatalogueMissingError: The file is not there.
-        CatalogueDamagedError: It is no catalogue, or not whole.
-    """
-    from .describing import info as describe
-
-    with open_catalogue(path) as catalogue:
-        return describe(catalogue)
