@@ -24,11 +24,11 @@ import functools
 import io
 import os
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar, ParamSpec, TypeVar, cast
+from typing import Any, ClassVar, ParamSpec, TypeVar
 
 from fsspec.asyn import AsyncFileSystem, sync
 from fsspec.callbacks import DEFAULT_CALLBACK
@@ -55,6 +55,7 @@ T = TypeVar("T")
 
 _BLOCK = 8 * 1024 * 1024
 _NO_SUCH_RANGE = 416
+_CLOSING_SECONDS = 1.0
 _WAITING = 2  # written blocks that may wait to be sent
 _ERRNOS: tuple[tuple[type[CloudError], int], ...] = (
     (NotFoundError, errno.ENOENT),
@@ -351,7 +352,8 @@ class AnyskyFileSystem(AsyncFileSystem):
     async def _mkdir(self, path: str, create_parents: bool = True, **_kwargs: Any) -> None:
         container, key = self._split(path)
         if not key:
-            await self._driver().create_container(container)
+            if not await self._make_container(container):  # some providers make it once more
+                raise FileExistsError(errno.EEXIST, path)
         elif create_parents:
             await self._make_container(container)
 
@@ -568,6 +570,9 @@ def _close(loop: asyncio.AbstractEventLoop | None, driver: StorageDriver) -> Non
     """Close a driver whose file system is gone, where its event loop still runs."""
     if loop is None or not loop.is_running():
         return
-    closing: Awaitable[None] = driver.close()
+    closing = asyncio.run_coroutine_threadsafe(driver.close(), loop)
+    with suppress(RuntimeError):
+        if asyncio.get_running_loop() is loop:  # collected there: it cannot wait for itself
+            return
     with suppress(Exception):
-        asyncio.run_coroutine_threadsafe(cast("Any", closing), loop).result(1.0)
+        closing.result(_CLOSING_SECONDS)

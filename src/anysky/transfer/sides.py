@@ -172,6 +172,9 @@ class LocalSide:
         if not self.root.exists():
             return  # a target is made when the first file comes
         walk = _walk(self.root, "", encode=self._encode)
+        if self._encode:  # files come in the order of their encoded names
+            decoded = walk
+            walk = iter(await self.runtime.in_thread(lambda: sorted(decoded, key=_key)))
         while entries := await self.runtime.in_thread(partial(_some, walk)):
             for entry in entries:
                 yield entry
@@ -214,6 +217,10 @@ def _walk(folder: Path, prefix: str, *, encode: bool) -> Iterator[Entry]:
 def _place(item: os.DirEntry[str]) -> bytes:
     """Return where a file or directory comes among the names of objects."""
     return key_of(f"{item.name}/" if item.is_dir(follow_symlinks=False) else item.name)
+
+
+def _key(entry: Entry) -> bytes:
+    return key_of(entry.name)
 
 
 def _delete(root: Path, path: Path) -> CloudError | None:

@@ -271,7 +271,7 @@ class _Run:
         """Forget what was counted by a list in no order; what was copied will be found there."""
         self.extra.clear()
         self.there = 0
-        self.report.unchanged = 0
+        self.report.unchanged = -self.report.copied
         self.report.actions.clear()
 
     async def through(self, pairs: _Pairs) -> None:
