@@ -33,10 +33,11 @@ _LISTS: Mapping[str, Mapping[str, str]] = {
     "loadbalancer": {"LoadBalancer": "list_balancers"},
 }
 _PARTS = {
-    "Container": "list_container_objects",
-    "Zone": "list_records",
-    "LoadBalancer": "balancer_list_members",
+    "Container": ("list_container_objects", "list_multipart_uploads"),
+    "Zone": ("list_records",),
+    "LoadBalancer": ("balancer_list_members",),
 }
+_IDS = ("upload_id", "id", "name")
 _OTHER = "other"
 
 
@@ -98,7 +99,8 @@ class Inventory:
 def key_of(thing: Any) -> Key:
     """Return what tells a thing from others."""
     kind = next((cls for cls in type(thing).__mro__ if cls.__module__.startswith(_MODELS)), None)
-    name = getattr(thing, "id", None) or getattr(thing, "name", None) or repr(thing)
+    known = (getattr(thing, name, None) for name in _IDS)
+    name = next(filter(None, known), None) or repr(thing)
     places = (getattr(thing, place, None) for place in ("zone", "container", "balancer"))
     place = next(filter(None, places), None)
     own = (kind.__name__ if kind else "", name)
@@ -136,8 +138,7 @@ async def _listed(driver: Any, lists: Collection[str]) -> AsyncIterator[Any]:
             if getattr(thing, "state", None) in _GONE:
                 continue
             yield thing
-            parts = _PARTS.get(str(key_of(thing)[0]), "")
-            if parts and driver.supports(parts):
+            for parts in filter(driver.supports, _PARTS.get(str(key_of(thing)[0]), ())):
                 for part in await finished(getattr(driver, parts)(thing)):
                     yield part
 

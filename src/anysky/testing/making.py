@@ -10,7 +10,9 @@ from typing import Any
 
 from anysky.model.compute import NodeAuthSSHKey, NodeState, SecurityGroupRule
 from anysky.model.loadbalancer import State
+from anysky.transfer.options import TransferOptions
 
+from .storage_common import smallest_part
 from .trial import Trial
 
 __all__ = ["Making", "Order", "makings_of"]
@@ -21,6 +23,7 @@ _TAGS = {"purpose": "conformance"}
 _SSH = SecurityGroupRule("ingress", "tcp", 22, 22, cidrs=("192.0.2.0/24",))
 _WEB = SecurityGroupRule("ingress", "tcp", 443, 443, cidrs=("198.51.100.0/24",))
 _CONTENT = b"half-way"
+_LARGEST_PART = 6 * 1024 * 1024  # bytes; each part is sent some hundred times
 
 _NODES = ("create_node", "list_nodes", "destroy_node")
 _VOLUMES = ("create_volume", "list_volumes", "destroy_volume")
@@ -29,6 +32,7 @@ _GROUPS = ("create_security_group", "list_security_groups", "delete_security_gro
 _ADDRESSES = ("create_floating_ip", "list_floating_ips", "delete_floating_ip")
 _CONTAINERS = ("create_container", "list_containers", "delete_container")
 _OBJECTS = (*_CONTAINERS, "upload_object", "list_container_objects", "delete_object")
+_UPLOADS = ("begin_multipart_upload", "list_multipart_uploads", "abort_multipart_upload")
 _ZONES = ("create_zone", "list_zones", "delete_zone")
 _RECORDS = (*_ZONES, "create_record", "list_records", "delete_record")
 _BALANCERS = ("create_balancer", "list_balancers", "get_balancer", "destroy_balancer")
@@ -256,6 +260,38 @@ async def _copied_object(trial: Trial) -> Order:
     source = await trial.keep(container.upload_object_via_stream(_CONTENT, trial.name("source")))
     return Order(
         lambda driver: driver.copy_object(source, container, trial.name("copy")), replaces=True
+    )
+
+
+@_making("storage", *_OBJECTS, "copy_object")
+async def _changed_copy(trial: Trial) -> Order:
+    container = await trial.keep(trial.driver.create_container(trial.name("container")))
+    source = await trial.keep(container.upload_object_via_stream(_CONTENT, trial.name("source")))
+    return Order(
+        lambda driver: driver.copy_object(
+            source,
+            container,
+            trial.name("copy"),
+            content_type="text/csv",
+            meta_data={"purpose": "conformance"},
+        ),
+        replaces=True,
+    )
+
+
+@_making("storage", *_OBJECTS, *_UPLOADS)
+async def _object_in_parts(trial: Trial) -> Order | None:
+    size = smallest_part(trial.driver._backend.parts)
+    if size > _LARGEST_PART:
+        return None
+    container = await trial.keep(trial.driver.create_container(trial.name("container")))
+    content = bytes(size + 1)
+    options = TransferOptions(threshold=1, part_size=size, concurrency=1)
+    return Order(
+        lambda driver: driver.upload_object_via_stream(
+            content, container, trial.name("object"), transfer=options
+        ),
+        replaces=True,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from anysky.aio.transactions import transaction as aio_transaction
 from anysky.errors import CloudError, NotFoundError, PartialFailureError
+from anysky.model.storage import MultipartUpload
 from anysky.outcomes import InDoubt, Rollback
 from anysky.transactions import transaction
 from anysky.transport.retry import RetryPolicy
@@ -234,6 +235,8 @@ class Stage:
                 await finished(self._removal(thing))
 
     def _removal(self, thing: Any) -> Any:
+        if isinstance(thing, MultipartUpload):
+            return self.driver.abort_multipart_upload(thing)
         remove = self._order.remove
         is_ours = thing is None or key_of(thing)[0] == self._returned
         return remove(self.driver, thing) if remove is not None and is_ours else removal(thing)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from anysky.errors import NotFoundError
+from anysky.model.storage import PartLimits
 from anysky.transport.base import Body
 
 from .trial import Trial, finished
@@ -20,7 +21,10 @@ __all__ = [
     "new_container",
     "new_object",
     "operation",
+    "smallest_part",
 ]
+
+_TINY = 1000
 
 CONTAINERS = ("create_container", "list_containers", "get_container", "delete_container")
 OBJECTS = (
@@ -107,3 +111,9 @@ def body_of(content: bytes) -> Body:
 def operation(trial: Trial, name: str) -> Callable[..., Any]:
     """Return a function that calls an operation of the driver's backend."""
     return partial(trial.driver.call, getattr(trial.driver._backend_class, name))
+
+
+def smallest_part(limits: PartLimits) -> int:
+    """Return the bytes of a part that is as small as may be, and no tiny one."""
+    smallest = max(limits.smallest, _TINY)
+    return -(-smallest // limits.multiple) * limits.multiple

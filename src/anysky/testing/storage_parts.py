@@ -19,6 +19,7 @@ from .storage_common import (
     new_container,
     new_object,
     operation,
+    smallest_part,
 )
 from .trial import Trial, check, equal
 
@@ -150,9 +151,7 @@ def _around(sizes: tuple[int, int]) -> list[int]:
 
 def _sizes(trial: Trial) -> tuple[int, int] | None:
     """Return the sizes of two parts, as small as may be; None if they are too large to be tried."""
-    limits = trial.driver._backend.parts
-    smallest = max(limits.smallest, 1000)
-    first = -(-smallest // limits.multiple) * limits.multiple
+    first = smallest_part(trial.driver._backend.parts)
     return None if first >= _MOST else (first, 1)
 
 
