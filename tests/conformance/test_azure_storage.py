@@ -19,14 +19,17 @@ pytestmark = [
     pytest.mark.skipif(azurite_program() is None, reason="npm install azurite"),
 ]
 
-PAGE = 5000
 # What Azure itself would change in a name is refused: see test_names.py.
 NAMES = tuple(
     name
     for name in StorageSetup(settings={}).odd_names
     if "\\" not in name and not any(part.endswith(".") for part in name.split("/"))
 )
-SETUP = StorageSetup(settings={}, odd_names=NAMES, storage_class="Cool")
+# Azurite refuses wrong digests with a code of its own: see test_azurite.py.
+SETUP = StorageSetup(settings={}, odd_names=NAMES, storage_class="Cool", checks_digests=False)
+CASES = cases("storage", "azure_blobs", failures=False)
+# A SAS cannot sign another one.
+WITHOUT_LINKS = [case for case in CASES if "link" not in case.name]
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +74,12 @@ def make_objects(azurite, count):
             container.upload_object_via_stream(b"", f"object-{number:04}")
 
 
-@pytest.mark.parametrize("case", cases("storage", "azure_blobs", failures=False), ids=str)
+@pytest.mark.parametrize("case", CASES, ids=str)
 def test_storage_by_key(case, azurite):
     case.run(replace(SETUP, settings=settings(azurite), reset=lambda: empty(azurite)))
 
 
-@pytest.mark.parametrize("case", cases("storage", "azure_blobs", failures=False), ids=str)
+@pytest.mark.parametrize("case", WITHOUT_LINKS, ids=str)
 def test_storage_by_signature(case, azurite):
     given = {"key": azurite.account, "sas_token": account_sas(azurite), "endpoint": azurite.url}
     case.run(replace(SETUP, settings={**given, "rate": 0}, reset=lambda: empty(azurite)))

@@ -31,7 +31,7 @@ from anysky.transport.base import ByteStream, Response, encode_query
 
 from . import azure_blob_answers as answers
 from . import azure_blob_requests as requests
-from .azure_blob_uploads import BlobUploads
+from .azure_blob_batches import BlobBatches
 from .azure_shared_key import DelegationKey, Grant
 from .s3_content import EmptyStream, ExactStream, check_range, expected_length, range_header
 
@@ -44,7 +44,7 @@ _ACCESS = [*_IN_CONTAINER, ("comp", "acl")]
 _OPEN = "blob"
 
 
-class BlobStorage(BlobUploads):
+class BlobStorage(BlobBatches):
     """The operations of Blob Storage, to be mixed into a provider's backend before its contract."""
 
     # -- containers ------------------------------------------------------------------------------
@@ -152,15 +152,8 @@ class BlobStorage(BlobUploads):
         Raises:
             ObjectDoesNotExistError: There is none.
         """
-        response = await self._send(
-            "HEAD",
-            container_name,
-            object_name,
-            params=[("versionid", version_id)],
-            operation="GetBlobProperties",
-            missing=ObjectDoesNotExistError,
-        )
         container = Container(container_name)
+        response = await self._properties(container, object_name, [("versionid", version_id)])
         return answers.version_of_headers(object_name, response.headers, container, version_id)
 
     async def open_object(
@@ -227,15 +220,7 @@ class BlobStorage(BlobUploads):
 
         https://learn.microsoft.com/rest/api/storageservices/get-blob-tags
         """
-        response = await self._send(
-            "GET",
-            obj.container.name,
-            obj.name,
-            params=[("comp", "tags"), *requests.version_params(obj)],
-            operation="GetBlobTags",
-            missing=ObjectDoesNotExistError,
-        )
-        return answers.decoded(response, answers.Tags).tags
+        return await self._tags(obj)
 
     async def set_object_tags(self, obj: Object, tags: Mapping[str, str]) -> None:
         """Replace a blob's tags; ten at the most.
@@ -359,6 +344,8 @@ async def _checked_stream(response: Response, start: int | None, end: int | None
     stream = response.stream or EmptyStream()
     try:
         length = expected_length(response, start, end)
+        if start is not None and not length:  # Azurite answers so at the very end
+            raise InvalidRequestError(f"the blob ends before byte {start}")
         # Without a length it may be unpacked on its way, and the digest be of the packed.
         whole = start is None and length is not None
         return ExactStream(

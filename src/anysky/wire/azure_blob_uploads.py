@@ -115,14 +115,20 @@ class BlobUploads(BlobLists):
         return there
 
     async def _blob(self, container: Container, name: str) -> Object:
-        response = await self._send(
+        response = await self._properties(container, name)
+        return answers.object_of_headers(name, response.headers, container)
+
+    async def _properties(
+        self, container: Container, name: str, params: Sequence[tuple[str, str]] = ()
+    ) -> Response:
+        return await self._send(
             "HEAD",
             container.name,
             name,
+            params=params,
             operation="GetBlobProperties",
             missing=ObjectDoesNotExistError,
         )
-        return answers.object_of_headers(name, response.headers, container)
 
     # -- in parts --------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from anysky.secret import Secret
 from anysky.transport.base import Request, Response, encode_query
 from anysky.transport.signing import with_headers
 
+from .azure_batch_bodies import signed_batch
 from .azure_shared_key import (
     DelegationKey,
     Grant,
@@ -41,6 +42,7 @@ __all__ = [
     "TokenSigner",
 ]
 
+_COPY_SOURCE = "x-ms-copy-source"
 _SMALL_SKEW = 240.0  # the service allows fifteen minutes
 _REFUSED = 403
 _UNAUTHORIZED = 401
@@ -73,10 +75,6 @@ class BlobSigner(Protocol):
             seconds: For how long.
             ask: Asks the service for a key to sign with, from a time on and for so many seconds.
         """
-        ...
-
-    def source_query(self) -> str:
-        """Return the query by which the service may read a source in the same account."""
         ...
 
     def secrets(self) -> list[str]:
@@ -128,10 +126,6 @@ class AnonymousSigner:
             "without an account key or a sign-in with Entra no URL can be signed"
         )
 
-    def source_query(self) -> str:
-        """Return nothing: the source must be open to anybody."""
-        return ""
-
     def secrets(self) -> list[str]:
         """Return nothing."""
         return []
@@ -158,14 +152,15 @@ class SASSigner(AnonymousSigner):
                 "a SAS token is a query string with sv= and sig= in it, as the portal shows it"
             )
 
-    async def sign(self, request: Request, endpoint: str) -> Request:  # noqa: ARG002 - the same for all
-        """Add the parameters."""
+    async def sign(self, request: Request, endpoint: str) -> Request:
+        """Add the parameters, also to the source of a copy, which is read by them, too."""
+        request = await signed_batch(request, endpoint, self.sign)
         own = [(name, value.reveal()) for name, value in self._params]
+        source = request.headers.get(_COPY_SOURCE)
+        if source is not None:
+            sign = "&" if "?" in source else "?"
+            request = with_headers(request, {_COPY_SOURCE: f"{source}{sign}{encode_query(own)}"})
         return dataclasses.replace(request, params=[*request.params, *own])
-
-    def source_query(self) -> str:
-        """Return the signature."""
-        return encode_query([(name, value.reveal()) for name, value in self._params])
 
     def secrets(self) -> list[str]:
         """Return the signature proper; the other parameters are no secrets."""
@@ -191,6 +186,7 @@ class KeySigner:
 
     async def sign(self, request: Request, endpoint: str) -> Request:
         """Add date and signature."""
+        request = await signed_batch(request, endpoint, self.sign)
         headers = {**request.headers, "x-ms-date": formatdate(self._clock.time(), usegmt=True)}
         length = len(request.body) if isinstance(request.body, bytes) else request.body.length
         known = dict(headers) if not length else {**headers, "Content-Length": str(length)}
@@ -217,10 +213,6 @@ class KeySigner:
         whole = dataclasses.replace(grant, account=self._account, expires=_iso(ends))
         return service_sas(self._key, whole), ends
 
-    def source_query(self) -> str:
-        """Return nothing: a request with the account's key may read the whole account."""
-        return ""
-
     def secrets(self) -> list[str]:
         """Return the key."""
         return [self._key.reveal()]
@@ -242,8 +234,9 @@ class TokenSigner:
         self._lock = runtime.lock()
         self._key: tuple[float, DelegationKey] | None = None
 
-    async def sign(self, request: Request, endpoint: str) -> Request:  # noqa: ARG002 - one for all
+    async def sign(self, request: Request, endpoint: str) -> Request:
         """Add date and token."""
+        request = await signed_batch(request, endpoint, self.sign)
         token = await self._tokens.token()
         return with_headers(
             request,
@@ -281,10 +274,6 @@ class TokenSigner:
                 lasting = min(_WEEK, max(_HOUR, ends - start + 60))
                 self._key = start + lasting, await ask(start, start + lasting)
             return self._key[1]
-
-    def source_query(self) -> str:
-        """Return nothing: who may read a source in the account may copy it."""
-        return ""
 
     def secrets(self) -> list[str]:
         """Return the token, and the key for URLs."""
