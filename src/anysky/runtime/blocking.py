@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, ClassVar, TypeVar
 
@@ -62,11 +63,12 @@ class BlockingRuntime(CommonRuntime):
 
         stopping = Stop(stop.get())
         pool = ThreadPoolExecutor(min(limit, len(jobs)), thread_name_prefix="anysky")
-        futures: list[Future[T]] = [
-            pool.submit(contextvars.copy_context().run, _stoppable, job, stopping) for job in jobs
-        ]
+        futures: list[Future[T]] = []
         failed: Future[T] | None = None
         try:
+            for job in jobs:
+                context = contextvars.copy_context()
+                futures.append(pool.submit(context.run, _stoppable, job, stopping))
             wait(futures, return_when=FIRST_EXCEPTION)
             failed = next((one for one in futures if one.done() and one.exception()), None)
             if hasty and failed is not None:
@@ -75,12 +77,13 @@ class BlockingRuntime(CommonRuntime):
             stopping.set()
             raise
         finally:
-            for future, job in zip(futures, jobs, strict=True):
-                if future.cancel():
-                    job.close()
+            pool.shutdown(wait=False, cancel_futures=True)
             # After Ctrl-C, a thread that waits for a server that is silent is left behind.
-            wait(futures, timeout=PATIENCE if stopping.is_set else None)
-            pool.shutdown(wait=False)
+            begun = [one for one in futures if not one.cancelled()]
+            wait(begun, timeout=PATIENCE if stopping.is_set else None)
+            for job in jobs:
+                with suppress(ValueError):  # it is that of such a thread
+                    job.close()
         if failed is not None:
             failed.result()
         return [future.result() for future in futures]

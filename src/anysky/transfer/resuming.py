@@ -27,13 +27,16 @@ from anysky.model.storage import (
     PartLimits,
 )
 
-from .digests import disagreement, known_digests, quickest
+from .digests import checksum, disagreement, known_digests, quickest
 from .multipart import Multipart, Slices
 from .records import Record, name_of, own_folder
 from .sources import FileMark, Source, digest_of
+from .streams import open_object
 
 __all__ = ["ResumableUpload"]
 
+_PIECE = 1024 * 1024
+_READ_BACK = "crc32"
 # After these the same upload would fail again: what is there of it is of no use.
 _HOPELESS = (
     InvalidRequestError,
@@ -154,13 +157,25 @@ class ResumableUpload:
             found = await self._backend.get_object(self._container.name, self._spec.name)
         except NotFoundError:
             return None
-        theirs = known_digests(found, self._backend.hash_type)
-        name = quickest(theirs)
-        if name is None or found.size != self._mark.size:
+        if found.size != self._mark.size:
             return None
-        body = self._source.body
-        ours = await self._runtime.in_thread(partial(digest_of, body, name))
+        theirs = known_digests(found, self._backend.hash_type)
+        name = quickest(theirs) or _READ_BACK
+        if name not in theirs:
+            theirs = {name: await self._read_back(found, name)}
+        ours = await self._runtime.in_thread(partial(digest_of, self._source.body, name))
         return None if disagreement({name: ours}, theirs) else found
+
+    async def _read_back(self, obj: Object, name: str) -> str:
+        """Return a digest of what is stored, where the provider tells none."""
+        seen = checksum(name)
+        stream = await open_object(self._backend, obj, None, None)
+        try:
+            while piece := await stream.read(_PIECE):
+                await self._runtime.in_thread(partial(seen.update, piece))
+        finally:
+            await stream.close()
+        return seen.hexdigest()
 
     # -- going on --------------------------------------------------------------------------------
 
