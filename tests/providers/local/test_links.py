@@ -112,7 +112,7 @@ def test_containers_that_are_links(driver, root, outside):
             call()
 
 
-ROUNDS = 6000
+ROUNDS = 4000
 
 # Lets a directory and a link change places, at once, until its input ends.
 SWAPPING = """

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
-import stat
-from collections.abc import Generator, Sequence
+import secrets
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from anysky.errors import (
     ContainerAlreadyExistsError,
@@ -27,14 +28,15 @@ from .folders import (
     make_chain,
     names_in,
     open_top,
-    remove_files,
 )
 from .names import HIDDEN, is_container_name, sort_key
 
-__all__ = ["Root", "Vessel", "locked"]
+__all__ = ["Root", "Vessel", "locked", "while_there"]
+
+T = TypeVar("T")
 
 _LOCK = "lock"
-_UPLOADS = "uploads"
+_TRIES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,17 +144,29 @@ class Root:
             ContainerDoesNotExistError: There is none of this name.
             ContainerIsNotEmptyError: There is something in it.
         """
-        with self.vessel(name) as vessel, locked(vessel):
-            for names in _empty_folders(vessel):
-                with chain(vessel.fd, names[:-1]) as folder:
-                    os.rmdir(names[-1], dir_fd=folder)
-            _remove_own(vessel.fd)
-            try:
-                os.rmdir(name, dir_fd=vessel.root)
-            except OSError as error:
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                    raise
-                raise _not_empty(name) from None  # it got a file just now
+        with self.vessel(name) as vessel:
+            while_there(vessel, partial(_delete, vessel))
+
+
+def _delete(vessel: Vessel) -> None:
+    with make_chain(vessel.root, (HIDDEN,)) as (aside, _):
+        with locked(vessel):
+            _check_empty(vessel)
+            _set_aside(vessel, aside)
+        _clean(aside)
+    with suppress(OSError):  # what is left in it is removed next time
+        os.rmdir(HIDDEN, dir_fd=vessel.root)
+
+
+def _set_aside(vessel: Vessel, aside: int) -> None:
+    """Take a container away, so that writers see at once that it is gone."""
+    token = secrets.token_hex(16)
+    os.rename(vessel.name, token, src_dir_fd=vessel.root, dst_dir_fd=aside)
+    try:
+        _check_empty(vessel)  # another program may have made a file before it was taken away
+    except BaseException:
+        os.rename(token, vessel.name, src_dir_fd=aside, dst_dir_fd=vessel.root)
+        raise
 
 
 @contextmanager
@@ -174,21 +188,44 @@ def _unlock(lock: int) -> None:
     os.close(lock)
 
 
+def while_there(vessel: Vessel, work: Callable[[], T]) -> T:
+    """Do what needs the hidden directories, again if they are deleted with the container meanwhile.
+
+    Raises:
+        ContainerDoesNotExistError: The container has been deleted.
+    """
+    for _ in range(_TRIES):
+        try:
+            return work()
+        except FileNotFoundError:
+            if not vessel.is_linked():
+                raise _missing(vessel.name) from None
+    return work()
+
+
 def _lock(vessel: Vessel) -> int:
-    while True:
+    lock: int | None = None
+    while lock is None:
         if not vessel.is_linked():
             raise _missing(vessel.name)
-        with make_chain(vessel.fd, (HIDDEN,)) as (folder, _):
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
-            fd = os.open(_LOCK, flags, 0o666, dir_fd=folder)
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX)
-                if _is_same(fd, folder) and vessel.is_linked():
-                    return fd
-            except BaseException:
-                os.close(fd)
-                raise
-        _unlock(fd)  # whoever had it before has deleted the container, or tried
+        lock = while_there(vessel, partial(_try_lock, vessel))
+    return lock
+
+
+def _try_lock(vessel: Vessel) -> int | None:
+    """Wait for the lock; None if whoever had it before has deleted the container, or tried."""
+    with make_chain(vessel.fd, (HIDDEN,)) as (folder, _):
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+        fd = os.open(_LOCK, flags, 0o666, dir_fd=folder)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            if _is_same(fd, folder) and vessel.is_linked():
+                return fd
+        except BaseException:
+            os.close(fd)
+            raise
+    _unlock(fd)
+    return None
 
 
 def _is_same(lock: int, folder: int) -> bool:
@@ -219,47 +256,55 @@ def _not_empty(name: str) -> ContainerIsNotEmptyError:
     return ContainerIsNotEmptyError(f"there are objects or other files in the container {name!r}")
 
 
-def _empty_folders(vessel: Vessel) -> list[list[str]]:
-    """Return all directories below a container, the innermost first; there may be no files."""
-    found: list[list[str]] = []
-    waiting: list[list[str]] = [[]]
+def _check_empty(vessel: Vessel) -> None:
+    if not all(is_folder for _, is_folder in _below(vessel.fd, skip=HIDDEN)):
+        raise _not_empty(vessel.name)
+
+
+def _below(top: int, *, skip: str = "") -> Iterator[tuple[tuple[str, ...], bool]]:
+    """Yield everything below a directory, and whether it is a directory: before what is in it.
+
+    Args:
+        top: The directory.
+        skip: Name of what is passed over in it.
+    """
+    waiting: list[tuple[str, ...]] = [()]
     while waiting:
         names = waiting.pop()
-        with chain(vessel.fd, names) as folder, os.scandir(folder) as entries:
-            for entry in entries:
-                if not entry.is_dir(follow_symlinks=False):
-                    raise _not_empty(vessel.name)
-                if names or entry.name != HIDDEN:
-                    waiting.append([*names, entry.name])
-        if names:
-            found.append(names)
-    return sorted(found, key=len, reverse=True)
+        with chain(top, names) as folder, os.scandir(folder) as entries:
+            found = [(one.name, one.is_dir(follow_symlinks=False)) for one in entries]
+        for name, is_folder in found:
+            if names or name != skip:
+                yield (*names, name), is_folder
+                if is_folder:
+                    waiting.append((*names, name))
 
 
-def _remove_own(container: int) -> None:
-    """Remove what anysky keeps for itself, the lock last."""
-    with suppress(FileNotFoundError), chain(container, (HIDDEN,)) as own:
-        _remove_uploads(own)
-        for name in sorted(names_in(own), key=lambda one: one == _LOCK):
-            _remove(own, name)
-        os.rmdir(HIDDEN, dir_fd=container)
+def _clean(aside: int) -> None:
+    """Remove containers that were taken away, those of killed processes too.
+
+    Whatever else turns up in one stays.
+    """
+    for token in names_in(aside):
+        with suppress(OSError), chain(aside, (token,)) as container:
+            with suppress(FileNotFoundError), chain(container, (HIDDEN,)) as own:
+                _remove_all(own)
+            folders = [names for names, is_folder in _below(container) if is_folder]
+            for names in reversed(folders):
+                _remove_folder(container, names)
+            os.rmdir(token, dir_fd=aside)
 
 
-def _remove_uploads(own: int) -> None:
-    with suppress(FileNotFoundError), chain(own, (_UPLOADS,)) as uploads:
-        for name in names_in(uploads):
-            _remove(uploads, name)
+def _remove_all(own: int) -> None:
+    for names, is_folder in reversed(list(_below(own))):
+        with suppress(FileNotFoundError):  # its writer has cleaned up
+            if is_folder:
+                _remove_folder(own, names)
+            else:
+                with chain(own, names[:-1]) as folder:
+                    os.unlink(names[-1], dir_fd=folder)
 
 
-def _remove(folder: int, name: str) -> None:
-    found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-    if not stat.S_ISDIR(found.st_mode):
-        os.unlink(name, dir_fd=folder)
-        return
-    _clear(folder, (name,))
-    os.rmdir(name, dir_fd=folder)
-
-
-def _clear(folder: int, names: Sequence[str]) -> None:
-    with chain(folder, names) as fd:
-        remove_files(fd)
+def _remove_folder(top: int, names: tuple[str, ...]) -> None:
+    with chain(top, names[:-1]) as folder:
+        os.rmdir(names[-1], dir_fd=folder)

@@ -13,7 +13,7 @@ from typing import Protocol
 from anysky.errors import ConflictError, InvalidRequestError, ObjectHashMismatchError
 from anysky.model.storage import Condition
 
-from .containers import Root, Vessel
+from .containers import Root, Vessel, while_there
 from .facts import TEMPORARY, Facts, Known, write_facts
 from .folders import chain, make_chain
 from .objects import place
@@ -188,13 +188,16 @@ class Draft:
             ContainerDoesNotExistError: There is no such container.
         """
         self.vessel = self._stack.enter_context(self._root.vessel(self._container))
+        while_there(self.vessel, self._create)
+        self.sink = Sink(self._file, 0, self._digests)
+
+    def _create(self) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         with make_chain(self.vessel.fd, TEMPORARY) as (folder, _):
             self._file = os.open(self._name, flags, 0o666, dir_fd=folder)
             self._stack.callback(os.close, self._file)
             self._stack.callback(self._discard)
             self._sweep(folder)
-        self.sink = Sink(self._file, 0, self._digests)
 
     def publish(
         self, name: str, facts: Facts, condition: Condition | None, *, fsync: bool

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -21,7 +22,7 @@ import msgspec
 from anysky.errors import ConflictError, InvalidRequestError, NotFoundError
 from anysky.model.storage import Container, MultipartUpload, Part
 
-from .containers import Root, Vessel
+from .containers import Root, Vessel, while_there
 from .drafts import Sink
 from .failures import ABSENT
 from .folders import chain, make_chain, names_in, remove_files
@@ -180,13 +181,15 @@ def begin(root: Root, container: Container, name: str, now: float) -> MultipartU
     """
     parts_of(name)
     id = secrets.token_hex(16)
-    with (
-        root.vessel(container.name) as vessel,
-        make_chain(vessel.fd, (*_UPLOADS, id)) as (folder, _),
-    ):
-        os.close(os.open(_CONTENT, os.O_WRONLY | _NEW, 0o666, dir_fd=folder))
-        _write(folder, _ABOUT, _About(name, now), fsync=False)
+    with root.vessel(container.name) as vessel:
+        while_there(vessel, partial(_create, vessel, id, _About(name, now)))
     return MultipartUpload(container, name, id, _date(now))
+
+
+def _create(vessel: Vessel, id: str, about: _About) -> None:
+    with make_chain(vessel.fd, (*_UPLOADS, id)) as (folder, _):
+        os.close(os.open(_CONTENT, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o666, dir_fd=folder))
+        _write(folder, _ABOUT, about, fsync=False)
 
 
 def abort(root: Root, upload: MultipartUpload) -> None:
