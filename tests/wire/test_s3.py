@@ -178,6 +178,22 @@ def test_create_container_where_the_region_is_for_signatures_only():
     assert backend.script.bodies[1] == b""
 
 
+@pytest.mark.parametrize("look", [answer(404), error("AccessDenied", 403), answer()])
+def test_container_that_the_service_would_make_twice_is_looked_for(look):
+    class Remaking(Backend):
+        remakes_buckets = True
+
+    backend = Remaking(look, answer())
+
+    if look.status == 200:
+        with pytest.raises(ContainerAlreadyExistsError):
+            run(backend.create_container("box", None))
+    else:
+        assert run(backend.create_container("box", None)) == BUCKET
+
+    assert backend.lines == ["HEAD /box", "PUT /box"][: 1 + (look.status != 200)]
+
+
 def test_container_that_a_lost_answer_had_made_is_made():
     retried = error("BucketAlreadyOwnedByYou", 409)
     retried.attempts = 2
@@ -535,14 +551,15 @@ def test_multipart_uploads_are_listed_and_aborted():
         answer(body=page.format("false", "c", "u2")),
         answer(204),
         answer(204),
+        checksums=("crc32", "md5"),
     )
 
     ended = run(backend.cleanup_all_multipart_uploads(BUCKET, "p"))
 
     assert ended == 2
     assert backend.lines == [
-        "GET /box?uploads=&encoding-type=url&prefix=p",
-        "GET /box?uploads=&encoding-type=url&prefix=p&key-marker=a%20b%2B&upload-id-marker=u1",
+        "GET /box?uploads=&prefix=p&encoding-type=url",
+        "GET /box?uploads=&prefix=p&encoding-type=url&key-marker=a%20b%2B&upload-id-marker=u1",
         "DELETE /box/a%20b%2B?uploadId=u1",
         "DELETE /box/c?uploadId=u2",
     ]

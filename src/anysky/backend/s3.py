@@ -51,6 +51,7 @@ class S3Compatible(S3Storage, StorageBackend):
     pattern: ClassVar[str] = ""
     prefers_hosts: ClassVar[bool] = False
     lacks: ClassVar[tuple[str, ...]] = ()
+    remakes_buckets = True
     list_lag = 0.0
     options: ClassVar[Mapping[str, tuple[Option, ...]]] = {
         "get_object_cdn_url": (

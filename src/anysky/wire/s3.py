@@ -26,6 +26,7 @@ from anysky.errors import (
     InvalidRequestError,
     NotFoundError,
     ObjectDoesNotExistError,
+    PermissionDeniedError,
     UnsupportedOperationError,
 )
 from anysky.model.storage import (
@@ -64,8 +65,14 @@ _NO_CONSTRAINT = frozenset({"us-east-1", "auto", ""})
 
 
 class S3Storage(S3Lists, S3Uploads, S3Copies):
-    """The operations of S3, to be mixed into a provider's backend before its contract."""
+    """The operations of S3, to be mixed into a provider's backend before its contract.
 
+    Attributes:
+        remakes_buckets: Whether the service makes a bucket that is there without an error, as Ceph
+            does, so that it is looked for first.
+    """
+
+    remakes_buckets: ClassVar[bool] = False
     bulk: ClassVar[int] = 1000
 
     # -- containers ------------------------------------------------------------------------------
@@ -100,6 +107,8 @@ class S3Storage(S3Lists, S3Uploads, S3Copies):
         there = self._site_in(site, location) if location else None
         if there is not None and there.endpoint != site.endpoint:
             self._remember(name, there)
+        if self.remakes_buckets:
+            await self._check_untaken(name)
         try:
             return await self._create_container(name, location or site.region)
         except InvalidRequestError as error:
@@ -107,6 +116,18 @@ class S3Storage(S3Lists, S3Uploads, S3Copies):
             if location is not None or error.code != "InvalidLocationConstraint":
                 raise
         return await self._create_container(name, "")
+
+    async def _check_untaken(self, name: str) -> None:
+        """Look before a bucket is made.
+
+        Raises:
+            ContainerAlreadyExistsError: It is there.
+        """
+        try:
+            await self.get_container(name)
+        except (ContainerDoesNotExistError, PermissionDeniedError):
+            return
+        raise ContainerAlreadyExistsError(f"the bucket {name!r} is there already")
 
     async def _create_container(self, name: str, region: str) -> Container:
         body = b"" if region in _NO_CONSTRAINT else requests.location_constraint(region)

@@ -260,7 +260,9 @@ class S3Multipart(S3Requests):
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html
         """
-        params = [("uploads", ""), URL_ENCODED, *([("prefix", prefix)] if prefix else [])]
+        params = [("uploads", ""), *([("prefix", prefix)] if prefix else [])]
+        if self._is_current:  # Ceph then encodes keys without saying so
+            params.append(URL_ENCODED)
         response = await self._send(
             "GET",
             container.name,
