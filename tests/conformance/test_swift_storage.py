@@ -1,4 +1,4 @@
-"""The conformance suite of storage over OpenStack's Swift, by both ways to sign in."""
+"""The conformance suite of storage over Swift, by both ways to sign in, and over Ceph."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 from anysky.providers.openstack.storage import Swift as Backend
 from anysky.testing import StorageSetup, cases
 from tests.conformance.swift import PAGE, empty, fill
+from tests.servers.ceph import Ceph
 from tests.servers.keystone import Keystone
 from tests.servers.swift import Swift
 
@@ -42,6 +43,19 @@ def swift_with_keystone():
         }
 
 
+@pytest.fixture(scope="module")
+def ceph():
+    if missing := Ceph.missing():
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    with Ceph() as gateway:
+        yield {
+            "key": "test:swift",
+            "secret": "swiftsecret",
+            "auth_url": f"{gateway.url}/auth/1.0",
+            "rate": 0,
+        }
+
+
 def run(case, settings, monkeypatch):
     monkeypatch.setattr(Backend, "page_size", PAGE)
     case.run(
@@ -62,3 +76,8 @@ def test_v1(case, swift, monkeypatch):
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_keystone(case, swift_with_keystone, monkeypatch):
     run(case, swift_with_keystone, monkeypatch)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_ceph(case, ceph, monkeypatch):
+    run(case, ceph, monkeypatch)

@@ -168,7 +168,6 @@ class SwiftLarge(SwiftDeleting):
             headers=headers,
             body=msgspec.json.encode(requests.manifest(segments, full)) if full else b"",
             operation="put manifest",
-            missing=ContainerDoesNotExistError,
         )
         with suppress(CloudError):  # the object is there; see `abort_multipart_upload`
             await self._end(upload, [] if full else parts)
