@@ -32,6 +32,7 @@ _MODULES = {
         "storage_versions",
         "storage_parts",
         "storage_links",
+        "storage_moves",
         "general",
     ),
     "dns": ("dns", "general"),

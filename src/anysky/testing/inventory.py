@@ -115,11 +115,11 @@ async def take_inventory(
     Args:
         driver: A driver of the service, of either API.
         lists: Names of the lists to ask for.
-        others: What else the server holds.
+        others: What else the server holds; what is listed as well counts once.
     """
     things = {key_of(thing): thing async for thing in _listed(driver, lists)}
     facts = {key: _facts(thing) for key, thing in things.items()}
-    return Inventory(things, facts, frozenset(others))
+    return Inventory(things, facts, frozenset(others) - {key[1] for key in things})
 
 
 def lists_of(driver: Any, kinds: Collection[str] | None = None) -> list[str]:
