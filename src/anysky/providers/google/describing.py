@@ -18,7 +18,7 @@ from anysky.transport.base import Body
 
 from .answers import encoded_digest
 
-__all__ = ["acl_params", "multipart_body", "resource_of", "rest_of", "sent_headers"]
+__all__ = ["acl_params", "multipart_body", "part_of", "resource_of", "sent_headers"]
 
 _ACLS: Mapping[str, str] = {
     "authenticated-read": "authenticatedRead",
@@ -141,28 +141,31 @@ def _check(count: int, length: int | None) -> None:
         )
 
 
-def rest_of(body: Body, skip: int) -> Body:
-    """Return a body without its first bytes."""
-    length = None if body.length is None else body.length - skip
-    return body if not skip else Body(partial(_skipped, body, skip), length, body.replayable)
+def part_of(body: Body, start: int, size: int) -> Body:
+    """Return some bytes of a body, which can be sent twice."""
+    if start == 0 and size == body.length:
+        return body
+    return Body(partial(_cut, body, start, start + size), size, body.replayable)
 
 
-def _skipped(body: Body, skip: int) -> Iterator[bytes] | AsyncIterator[bytes]:
+def _cut(body: Body, start: int, end: int) -> Iterator[bytes] | AsyncIterator[bytes]:
     pieces = body.open()
     if isinstance(pieces, AsyncIterator):
-        return _skipped_later(pieces, skip)
-    return _skipped_now(pieces, skip)
+        return _cut_later(pieces, start, end)
+    return _cut_now(pieces, start, end)
 
 
-def _skipped_now(pieces: Iterator[bytes], skip: int) -> Iterator[bytes]:
-    for piece in pieces:
-        if skip < len(piece):
-            yield cast("bytes", memoryview(piece)[skip:])
-        skip = max(skip - len(piece), 0)
+def _cut_now(pieces: Iterator[bytes], start: int, end: int) -> Iterator[bytes]:
+    at = 0
+    while at < end and (piece := next(pieces, None)) is not None:
+        if at + len(piece) > start:
+            yield cast("bytes", memoryview(piece)[max(start - at, 0) : end - at])
+        at += len(piece)
 
 
-async def _skipped_later(pieces: AsyncIterator[bytes], skip: int) -> AsyncIterator[bytes]:
-    async for piece in pieces:
-        if skip < len(piece):
-            yield cast("bytes", memoryview(piece)[skip:])
-        skip = max(skip - len(piece), 0)
+async def _cut_later(pieces: AsyncIterator[bytes], start: int, end: int) -> AsyncIterator[bytes]:
+    at = 0
+    while at < end and (piece := await anext(pieces, None)) is not None:
+        if at + len(piece) > start:
+            yield cast("bytes", memoryview(piece)[max(start - at, 0) : end - at])
+        at += len(piece)

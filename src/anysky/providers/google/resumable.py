@@ -5,9 +5,10 @@ Vendor's reference: https://cloud.google.com/storage/docs/performing-resumable-u
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from typing import ClassVar
 
@@ -31,13 +32,14 @@ from anysky.model.storage import (
     Part,
     PartLimits,
 )
+from anysky.transfer.digests import checksum, is_available
 from anysky.transport.base import Body, Request, Response
 from anysky.transport.safety import local_link
 
 from .answers import ObjectResource, object_of
 from .api import NO_BUCKET, UPLOAD, bucket_path, check_name, condition_params, object_path
 from .base import GoogleStorageBase
-from .describing import acl_params, resource_of, rest_of, sent_headers
+from .describing import acl_params, part_of, resource_of, sent_headers
 
 __all__ = ["GoogleResumable"]
 
@@ -89,7 +91,7 @@ class GoogleResumable(GoogleStorageBase):
                 "X-Upload-Content-Type": str(resource["contentType"]),
                 **sent_headers(spec),
             },
-            _encode(resource),
+            msgspec.json.encode(resource),
             repeatable=True,  # a session that nobody uses costs nothing, and ends by itself
             operation="begin a resumable upload",
         )
@@ -110,64 +112,68 @@ class GoogleResumable(GoogleStorageBase):
         body: Body,
         *,
         is_last: bool,
-        checksums: Mapping[str, str],  # noqa: ARG002 - digests of single parts are not checked
+        checksums: Mapping[str, str],
     ) -> Part:
-        """Store the bytes from an offset on; with the last ones the object is there.
+        """Store the bytes from an offset on; bytes that are there already are left as they are.
 
-        Bytes that are there already are left as they are.
+        With its last bytes the object would be there, so those beyond the last 256 KiB that are
+        whole are kept in the part's etag until the upload is completed. Cloud Storage compares
+        digests only of the whole; what is kept is compared here.
 
         Raises:
             NotFoundError: The upload has been ended.
             ConflictError: Bytes before the offset are not there.
-            ObjectHashMismatchError: The object is not what its digest says.
+            ObjectHashMismatchError: The bytes that are kept are not those of the digest.
         """
         size = body.length or 0
-        total = offset + size if is_last else None
-        start = offset
-        for _ in range(_TRIES):
-            response = await self._send_bytes(upload, start, rest_of(body, start - offset), total)
-            done = _object(response)
-            if done is not None:
-                return Part(number, size, done.generation)
-            there = _received(response)
-            if there < start:
-                raise ConflictError(f"the upload has {there} bytes, not those before {start}")
-            if total is None and there >= offset + size:
-                return Part(number, size, "")
-            start = min(there, offset + size)
-        raise ProviderUnavailableError("Cloud Storage does not take what is sent")
+        whole = size - size % _KIB256
+        if whole:
+            await self._send_all(upload, offset, part_of(body, 0, whole), whole, None)
+        if not is_last:
+            return Part(number, whole, "")
+        kept = await self._read(part_of(body, whole, size - whole))
+        if not whole:
+            _check_digests(kept, checksums)
+        return Part(number, size, base64.b64encode(kept).decode())
 
     async def list_parts(self, upload: MultipartUpload) -> list[Part]:
-        """Return what is stored as a single part.
+        """Return all that is stored as one part, whatever parts it was sent in.
 
         Raises:
             NotFoundError: The upload has been ended.
         """
-        response = await self._send_bytes(upload, None, None, None)
-        done = _object(response)
-        if done is not None:
-            return [Part(1, int(done.size), done.generation)]
+        response = await self._send_bytes(upload, None, None, 0, None)
+        if not _is_incomplete(response):
+            raise NotFoundError("the upload is complete")
         size = _received(response)
         return [Part(1, size, "")] if size else []
 
     async def complete_multipart_upload(
         self, upload: MultipartUpload, parts: Sequence[Part], spec: ObjectSpec
     ) -> Object:
-        """Return the object, which is there since its last part was.
+        """Send the last bytes, which makes the object, and compare digests.
 
         Raises:
             NotFoundError: The upload has been ended.
-            ObjectHashMismatchError: Its digest is not that in the spec; it is deleted.
+            ConflictError: There are not all parts.
+            ObjectHashMismatchError: Its digest is not that in the spec; it is deleted again.
+            PreconditionFailedError: What is there is not what the condition asks for.
         """
         size = sum(part.size for part in parts)
-        stored = object_of(await self._stored(upload, parts, size), upload.container)
+        kept = base64.b64decode(parts[-1].etag) if parts else b""
+        body = Body(lambda: iter((kept,)), len(kept), replayable=True)
+        start = size - len(kept)
+        item = await self._send_all(upload, start, body, len(kept), size)
+        if item is None:
+            raise ConflictError("the upload lacks parts")
+        stored = object_of(item, upload.container)
         wanted = dict(spec.checksums) | ({"md5": spec.md5} if spec.md5 else {})
         known: Mapping[str, str] = stored.extra["checksums"]
         wrong = [name for name in known.keys() & wanted if known[name] != wanted[name].lower()]
         if wrong or stored.size != size:
             await self._delete_version(stored)
-            what = wrong[0] if wrong else f"{stored.size} bytes in place of {size}"
-            raise ObjectHashMismatchError(f"{upload.name}: other content arrived: {what}")
+            what = f"another {wrong[0]}" if wrong else f"{stored.size} bytes in place of {size}"
+            raise ObjectHashMismatchError(f"{upload.name}: other content has arrived: {what}")
         return stored
 
     async def abort_multipart_upload(self, upload: MultipartUpload) -> None:
@@ -179,17 +185,37 @@ class GoogleResumable(GoogleStorageBase):
         request = _of_session(upload, "DELETE", {}, b"")
         await self._api.exchange(request, good=(_CANCELLED,))
 
-    async def _stored(
-        self, upload: MultipartUpload, parts: Sequence[Part], size: int
-    ) -> ObjectResource:
-        generation = parts[-1].etag if parts else ""
-        if generation:
-            with suppress(ObjectDoesNotExistError):  # somebody else has replaced it meanwhile
-                return await self._resource(upload.container.name, upload.name, generation)
-        done = _object(await self._send_bytes(upload, size, None, size))
-        if done is None:
-            raise ConflictError("the upload lacks parts")
-        return done
+    async def _send_all(
+        self, upload: MultipartUpload, offset: int, body: Body, size: int, total: int | None
+    ) -> ObjectResource | None:
+        """Send bytes, again what was not taken; return the object if it is there now.
+
+        Args:
+            upload: The upload.
+            offset: Where in the object they begin.
+            body: The bytes.
+            size: How many they are.
+            total: Bytes of the object, if these are its last ones.
+        """
+        start, end = offset, offset + size
+        for _ in range(_TRIES):
+            rest = part_of(body, start - offset, end - start)
+            response = await self._send_bytes(upload, start, rest, end - start, total)
+            if not _is_incomplete(response):
+                return _object(response)
+            there = _received(response)
+            if there < start:
+                raise ConflictError(f"the upload has {there} bytes, not those before {start}")
+            if total is None and there >= end:
+                return None
+            start = min(there, end)
+        raise ProviderUnavailableError("Cloud Storage does not take what is sent")
+
+    async def _read(self, body: Body) -> bytes:
+        pieces = body.open()
+        if isinstance(pieces, AsyncIterator):
+            return b"".join([bytes(piece) async for piece in pieces])
+        return await self.runtime.in_thread(lambda: b"".join(pieces))
 
     async def _resource(self, bucket: str, name: str, generation: str = "") -> ObjectResource:
         """Fetch what is known about an object, or one version of it."""
@@ -217,18 +243,15 @@ class GoogleResumable(GoogleStorageBase):
             await self.delete_object(version)
 
     async def _send_bytes(
-        self, upload: MultipartUpload, start: int | None, body: Body | None, total: int | None
+        self,
+        upload: MultipartUpload,
+        start: int | None,
+        body: Body | None,
+        size: int,
+        total: int | None,
     ) -> Response:
-        """Send bytes, or ask how many are there; the answer says it either way.
-
-        Args:
-            upload: The upload.
-            start: Where in the object they begin; None to ask.
-            body: What to send.
-            total: Bytes of the object, if the last ones are sent.
-        """
-        size = body.length or 0 if body is not None else 0
-        span = f"{start}-{(start or 0) + size - 1}" if size else "*"
+        """Send bytes, or ask how many are there; the answer says it either way."""
+        span = "*" if start is None or not size else f"{start}-{start + size - 1}"
         headers = {**_NO_308, "Content-Range": f"bytes {span}/{'*' if total is None else total}"}
         request = _of_session(upload, "PUT", headers, body if body is not None and size else b"")
         try:
@@ -248,8 +271,14 @@ def _of_session(
     return Request(method, session, (), headers, body, operation="go on with an upload")
 
 
-def _encode(resource: Mapping[str, object]) -> bytes:
-    return msgspec.json.encode(resource)
+def _check_digests(content: bytes, wanted: Mapping[str, str]) -> None:
+    for name, digest in wanted.items():
+        if not is_available(name):
+            continue
+        found = checksum(name)
+        found.update(content)
+        if found.hexdigest() != digest.lower():
+            raise ObjectHashMismatchError(f"the {name} of a part is not {digest}")
 
 
 def _is_incomplete(response: Response) -> bool:
@@ -257,10 +286,7 @@ def _is_incomplete(response: Response) -> bool:
     return response.status == _INCOMPLETE or override == str(_INCOMPLETE)
 
 
-def _object(response: Response) -> ObjectResource | None:
-    """Return the object if an answer says that it is complete."""
-    if _is_incomplete(response):
-        return None
+def _object(response: Response) -> ObjectResource:
     try:
         return msgspec.json.decode(response.body, type=ObjectResource)
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
