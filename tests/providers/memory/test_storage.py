@@ -13,6 +13,9 @@ from anysky.errors import (
     InvalidContainerNameError,
     ObjectDoesNotExistError,
     ObjectHashMismatchError,
+    OutcomeUnknownError,
+    PreconditionFailedError,
+    UnsupportedOperationError,
 )
 from anysky.model.storage import ObjectSpec
 from anysky.providers.memory.storage import MemoryStorage
@@ -140,3 +143,79 @@ def test_async_iterators_are_stored(anysky):
         return b"".join([piece async for piece in obj.as_stream()])
 
     assert asyncio.run(main()) == b"onetwo"
+
+
+def test_conditions_tell_what_is_there(storage, container):
+    obj = container.upload_object_via_stream(b"x", "name", if_none_match="*")
+    etag = obj.extra["etag"]
+
+    with pytest.raises(PreconditionFailedError, match=f"is there, with the ETag {etag}"):
+        container.upload_object_via_stream(b"y", "name", if_none_match="*")
+    with pytest.raises(PreconditionFailedError, match=f"has the ETag {etag}, not other"):
+        container.upload_object_via_stream(b"y", "name", if_match="other")
+    with pytest.raises(PreconditionFailedError, match="has the ETag None"):
+        container.upload_object_via_stream(b"y", "missing", if_match="*")
+    assert b"".join(storage.download_object_as_stream(obj, if_match="*")) == b"x"
+
+
+def test_a_conditional_upload_whose_answer_is_lost_is_not_sent_twice(cloud, container):
+    cloud.lose_answer("upload_object")
+
+    with pytest.raises(OutcomeUnknownError):
+        container.upload_object_via_stream(b"x", "name", if_none_match="*")
+
+    assert [one.name for one in container.list_objects()] == ["name"]
+    assert [call.operation for call in cloud.calls].count("upload_object") == 1
+
+
+def test_directories_come_in_pages(cloud, storage, container):
+    cloud.page_size = 2
+    for name in ("a/1", "a/2", "a/3", "b", "c/1", "c/2", "d"):
+        container.upload_object_via_stream(b"", name)
+    before = len(cloud.calls)
+
+    names = [one.name for one in storage.iterate_directory(container)]
+
+    assert names == ["a/", "b", "c/", "d"]
+    assert len(cloud.calls) - before == 2
+
+
+def test_a_delimiter_is_not_empty(storage, container):
+    with pytest.raises(InvalidRequestError, match="parts no names"):
+        storage.list_directory(container, delimiter="")
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [{str(number): "x" for number in range(11)}, {"": "x"}, {"k" * 129: ""}, {"k": "v" * 257}],
+)
+def test_tags_of_objects_are_few_and_short(storage, container, tags):
+    obj = container.upload_object_via_stream(b"", "name", tags={"is": "it"})
+
+    with pytest.raises(InvalidRequestError):
+        obj.set_tags(tags)
+    assert obj.get_tags() == {"is": "it"}
+
+
+def test_an_update_leaves_the_etag(container):
+    obj = container.upload_object_via_stream(b"x", "name.csv")
+
+    updated = obj.update(content_type="text/plain", storage_class="COLD")
+
+    assert updated.extra["etag"] == obj.extra["etag"]
+    assert (updated.extra["content_type"], updated.extra["storage_class"]) == ("text/plain", "COLD")
+
+
+def test_a_thousand_objects_are_deleted_by_one_call(cloud, storage, container):
+    objects = [container.upload_object_via_stream(b"", f"{number}") for number in range(1001)]
+    before = len(cloud.calls)
+
+    outcomes = storage.delete_objects(objects)
+
+    assert (outcomes.done, outcomes.failed) == (objects, [])
+    assert [call.operation for call in cloud.calls[before:]] == ["delete_objects", "delete_object"]
+
+
+def test_there_are_no_presigned_addresses(storage, container):
+    with pytest.raises(UnsupportedOperationError):
+        storage.presign(container, "name")
