@@ -67,8 +67,7 @@ class BlobCopies(BlobUploads):
         tags = await self._tags(source) if known.extra.get("tag_count") else {}
         finishing = changes.content_type is not None or changes.meta_data == {}
         if not finishing:
-            await self._copy(source, known, container, name, changes, tags)
-            return await self._blob(container, name)
+            return await self._copy(source, known, container, name, changes, tags)
         async with self.ledger("copy_object") as ledger:
             what = f"object {name} in container {container.name}"
             copy = self._copy(source, known, container, name, changes, tags)
