@@ -31,5 +31,8 @@ def test_storage(case, moto, moto_server):
             settings(moto),
             reset=moto_server.reset,
             fill=lambda _, count: make_objects(moto, count),
+            storage_class="STANDARD_IA",
+            checks_digests=False,
+            checks_signatures=False,
         )
     )

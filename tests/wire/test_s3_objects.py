@@ -183,6 +183,14 @@ def test_digests_are_sent_as_the_provider_checks_them(known, given, headers):
     assert set(backend.script.sent[0].headers) == {"content-type", *headers}
 
 
+@pytest.mark.parametrize(
+    "told", [{"etag": f'"{"0" * 32}"'}, {"etag": '"x"', "x_amz_checksum_crc32": "AAAAAA=="}]
+)
+def test_digests_are_compared_where_the_provider_did_not(told):
+    with pytest.raises(ObjectHashMismatchError, match=r"sent with the .* arrived"):
+        put(Backend(answer(**told)), checksums={"crc32": CRC32, "md5": MD5})
+
+
 @pytest.mark.parametrize(("name", "digest"), [("crc32", "1"), ("md5", "xx"), ("sha256", CRC32)])
 def test_what_is_no_digest_is_not_sent(name, digest):
     backend = Backend(checksums=CURRENT)
@@ -360,12 +368,13 @@ def test_what_is_done_with_a_version_is_done_with_it_only():
     content = answer(content_length="0")
     content.stream = Stream()
     tags = answer(body="<Tagging><TagSet/></Tagging>")
-    backend = Backend(content, answer(204), tags, answer())
+    backend = Backend(content, answer(204), tags, answer(), answer(204))
     one = version(version_id="a/b")
 
     run(backend.open_object(one, None, None))
     run(backend.delete_object(one))
     run(backend.get_object_tags(one))
+    run(backend.set_object_tags(one, {"a": "b"}))
     run(backend.set_object_tags(one, {}))
 
     assert backend.lines == [
@@ -373,6 +382,7 @@ def test_what_is_done_with_a_version_is_done_with_it_only():
         f"DELETE {PATH}?versionId=a%2Fb",
         f"GET {PATH}?tagging=&versionId=a%2Fb",
         f"PUT {PATH}?tagging=&versionId=a%2Fb",
+        f"DELETE {PATH}?tagging=&versionId=a%2Fb",
     ]
 
 

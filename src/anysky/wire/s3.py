@@ -352,17 +352,18 @@ class S3Storage(S3Lists, S3Uploads, S3Copies):
     async def set_object_tags(self, obj: Object, tags: Mapping[str, str]) -> None:
         """Replace an object's tags; ten at the most.
 
-        https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectTagging.html
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectTagging.html and
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjectTagging.html
         """
-        body = requests.tagging(tags)
+        body = requests.tagging(tags) if tags else b""
         await self._send(
-            "PUT",
+            "PUT" if tags else "DELETE",
             obj.container.name,
             obj.name,
             params=[("tagging", ""), *requests.version_params(obj)],
-            headers=requests.md5_header(body),
+            headers=requests.md5_header(body) if tags else {},
             body=body,
-            operation="PutObjectTagging",
+            operation="PutObjectTagging" if tags else "DeleteObjectTagging",
             missing=ObjectDoesNotExistError,
         )
 

@@ -11,6 +11,7 @@ from anysky.errors import (
     ConflictError,
     ContainerDoesNotExistError,
     InvalidRequestError,
+    ObjectHashMismatchError,
     OutcomeUnknownError,
     PreconditionFailedError,
 )
@@ -80,8 +81,7 @@ class S3Uploads(S3Multipart):
         headers = self._describe(spec)
         if self._learned.bare_etags and "if-match" in headers:
             headers["if-match"] = headers["if-match"].strip('"')
-        given = dict(spec.checksums) | ({"md5": spec.md5} if spec.md5 else {})
-        return headers | checksum_headers(given, self.checksums)
+        return headers | checksum_headers(_given(spec), self.checksums)
 
     async def _put_once(self, container: Container, body: Body, spec: ObjectSpec) -> Object:
         try:
@@ -98,7 +98,9 @@ class S3Uploads(S3Multipart):
             if error.attempts == 1:
                 raise
             return await self._stored_before(container, body, spec, error)
-        return stored_object(container, spec, body.length or 0, response.headers)
+        stored = stored_object(container, spec, body.length or 0, response.headers)
+        _compare(stored, _given(spec))
+        return stored
 
     async def _stored_before(
         self,
@@ -121,7 +123,7 @@ class S3Uploads(S3Multipart):
             operation="HeadObject",
         )
         there = answers.object_of_headers(spec.name, response.headers, container)
-        given = dict(spec.checksums) | ({"md5": spec.md5} if spec.md5 else {})
+        given = _given(spec)
         known: Mapping[str, str] = there.extra.get("checksums", {})
         both = known.keys() & given.keys()
         if there.size != body.length or any(known[one] != given[one].lower() for one in both):
@@ -132,3 +134,23 @@ class S3Uploads(S3Multipart):
                 "is what was sent, because no digest was given"
             ) from error
         return there
+
+
+def _given(spec: ObjectSpec) -> dict[str, str]:
+    """Return the digests of the content that are known beforehand."""
+    return dict(spec.checksums) | ({"md5": spec.md5} if spec.md5 else {})
+
+
+def _compare(stored: Object, given: Mapping[str, str]) -> None:
+    """Compare digests with those in the answer, for a provider that did not.
+
+    Raises:
+        ObjectHashMismatchError: Other bytes arrived than were sent.
+    """
+    told: Mapping[str, str] = stored.extra.get("checksums", {})
+    for name in told.keys() & given.keys():
+        if told[name] != given[name].lower():
+            raise ObjectHashMismatchError(
+                f"{stored.name}: sent with the {name.upper()} {given[name]}, and {told[name]} "
+                "arrived"
+            )
