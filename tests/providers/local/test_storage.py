@@ -6,6 +6,7 @@ import errno
 import hashlib
 import io
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from anysky.errors import (
     InvalidRequestError,
     NotFoundError,
     ObjectHashMismatchError,
+    OutcomeUnknownError,
     PermissionDeniedError,
     PreconditionFailedError,
     ProviderUnavailableError,
@@ -30,6 +32,7 @@ from anysky.model.storage import Condition, Object, ObjectSpec
 from anysky.run import run
 from anysky.storage import get_driver
 from anysky.transport.base import Body
+from anysky.transport.retry import RetryPolicy
 
 
 def content_of(obj):
@@ -614,3 +617,38 @@ def test_addresses(put, box, driver, folder):
     missing = Object("missing", 0, None, {}, {}, box)
     with pytest.raises(NotFoundError):
         driver.get_object_cdn_url(missing)
+
+
+def test_two_file_systems(root, mounted, box, put, driver):
+    (mounted / "there").mkdir()
+    obj = put("a", b"content", extra={"meta_data": {"a": "b"}})
+    (root / "other").mkdir()
+    subprocess.run(["mount", "--bind", mounted, root / "other"], check=True)
+    try:
+        other = driver.get_container("other")
+        with pytest.raises(InvalidRequestError, match="from one file system to another"):
+            driver.move_object(obj, other, "new/a")
+        with pytest.raises(ConflictError):
+            driver.delete_container(other)
+        copied = driver.copy_object(obj, other, "new/a")
+        assert (copied.meta_data, content_of(copied)) == ({"a": "b"}, b"content")
+        assert content_of(box.get_object("a")) == b"content"
+        assert [one.name for one in other.list_objects()] == ["new/a"]
+        copied.delete()
+    finally:
+        subprocess.run(["umount", root / "other"], check=True)
+
+
+def test_the_disk_fails_after_the_renaming(root, box, monkeypatch):
+    real = os.fsync
+
+    def fail(fd):
+        if Path(f"/proc/self/fd/{fd}").is_dir():
+            raise OSError(errno.EIO, "broken")
+        real(fd)
+
+    monkeypatch.setattr("os.fsync", fail)
+    durable = get_driver("local")(root, retry=RetryPolicy(attempts=1)).get_container("box")
+    with pytest.raises(OutcomeUnknownError, match="may not be on disk"):
+        durable.upload_object_via_stream(b"new", "a")
+    assert content_of(box.get_object("a")) == b"new"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
+import stat
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -106,15 +106,15 @@ class Root:
             finally:
                 os.close(fd)
 
-    def names(self) -> list[str]:
-        """Return the names of the containers, in order."""
-        with self.open() as root, os.scandir(root) as entries:
-            names = [
-                one.name
-                for one in entries
-                if one.is_dir(follow_symlinks=False) and one.name != HIDDEN
-            ]
-        return sorted(names, key=sort_key)
+    def containers(self) -> dict[str, os.stat_result]:
+        """Return the containers by their names, in order, with what the system knows of them."""
+        with self.open() as root:
+            found = {name: _folder(root, name) for name in names_in(root) if name != HIDDEN}
+        return {
+            name: status
+            for name in sorted(found, key=sort_key)
+            if (status := found[name]) is not None
+        }
 
     def create(self, name: str, *, fsync: bool) -> None:
         """Make a container.
@@ -169,6 +169,14 @@ def _set_aside(vessel: Vessel, aside: int) -> None:
         raise
 
 
+def _folder(root: int, name: str) -> os.stat_result | None:
+    try:
+        status = os.stat(name, dir_fd=root, follow_symlinks=False)
+    except FileNotFoundError:  # deleted meanwhile
+        return None
+    return status if stat.S_ISDIR(status.st_mode) else None
+
+
 @contextmanager
 def locked(*vessels: Vessel) -> Generator[None]:
     """Keep other writers, threads and processes, out of containers.
@@ -184,6 +192,8 @@ def locked(*vessels: Vessel) -> Generator[None]:
 
 
 def _unlock(lock: int) -> None:
+    import fcntl  # which Windows has not: there `check_system` says so first
+
     fcntl.flock(lock, fcntl.LOCK_UN)  # closing is not enough: a forked child may have it, too
     os.close(lock)
 
@@ -214,6 +224,8 @@ def _lock(vessel: Vessel) -> int:
 
 def _try_lock(vessel: Vessel) -> int | None:
     """Wait for the lock; None if whoever had it before has deleted the container, or tried."""
+    import fcntl
+
     with make_chain(vessel.fd, (HIDDEN,)) as (folder, _):
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
         fd = os.open(_LOCK, flags, 0o666, dir_fd=folder)

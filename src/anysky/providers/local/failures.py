@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from anysky.errors import (
     CloudError,
+    ConflictError,
     InvalidRequestError,
     PermissionDeniedError,
     ProviderUnavailableError,
@@ -25,10 +26,11 @@ _KINDS: Mapping[int, type[CloudError]] = {
         QuotaExceededError,
     ),
     **dict.fromkeys((*UNNAMEABLE, errno.EXDEV), InvalidRequestError),
+    errno.EBUSY: ConflictError,
 }
 _TEXTS: Mapping[int, str] = {
     errno.ELOOP: "there is a symbolic link on the way, and none is followed",
-    errno.EXDEV: "a directory in the container is on another file system than the container",
+    errno.EXDEV: "no file can be renamed from one file system to another; copy it",
 }
 
 

@@ -10,7 +10,12 @@ from datetime import UTC, datetime
 from mimetypes import guess_type
 from typing import Any
 
-from anysky.errors import ConflictError, ObjectDoesNotExistError, PreconditionFailedError
+from anysky.errors import (
+    ConflictError,
+    ObjectDoesNotExistError,
+    OutcomeUnknownError,
+    PreconditionFailedError,
+)
 from anysky.model.storage import Condition, Container, Object
 
 from .containers import Root, Vessel, locked
@@ -219,6 +224,7 @@ def place(
     Raises:
         PreconditionFailedError: It is not as the condition asks.
         ContainerDoesNotExistError: The container has been deleted.
+        OutcomeUnknownError: It is done, but may not be on disk.
     """
     *parents, last = parts_of(name)
     with ExitStack() as stack:
@@ -237,8 +243,23 @@ def place(
                 raise
             if before is not None:
                 _forget(vessel, before)
-        for changed in (folder, *more, *made) if fsync else ():
-            os.fsync(changed)
+        if fsync:
+            _sync(folder, *more, *made)
+
+
+def _sync(*folders: int) -> None:
+    """Bring names to the disk.
+
+    Raises:
+        OutcomeUnknownError: It cannot be; they hold as long as the system runs.
+    """
+    try:
+        for folder in folders:
+            os.fsync(folder)
+    except OSError as error:
+        raise OutcomeUnknownError(
+            f"the file has its name, but that may not be on disk: {error.strerror}"
+        ) from error
 
 
 def _status(vessel: Vessel, name: str) -> os.stat_result | None:

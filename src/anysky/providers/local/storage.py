@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,6 @@ from anysky.backend.storage import StorageBackend
 from anysky.errors import (
     CloudError,
     InvalidRequestError,
-    NotFoundError,
     ObjectDoesNotExistError,
     UnsupportedOperationError,
 )
@@ -69,11 +67,8 @@ class LocalStorage(LocalBackend, StorageBackend):
         """Return all containers: the directories, but for links to some."""
 
         def work() -> Page[Container]:
-            found: list[Container] = []
-            for name in self._root.names():
-                with suppress(NotFoundError):  # deleted meanwhile
-                    found.append(self._container(name))
-            return Page(found)
+            found = self._root.containers()
+            return Page([_container(name, status) for name, status in found.items()])
 
         return await self._look("list_containers", {"cursor": cursor}, work)
 
@@ -445,8 +440,7 @@ class LocalStorage(LocalBackend, StorageBackend):
 
     def _container(self, name: str) -> Container:
         with self._root.vessel(name) as vessel:
-            status = os.fstat(vessel.fd)
-        return Container(name, {"last_modified": datetime.fromtimestamp(status.st_mtime, UTC)})
+            return _container(name, os.fstat(vessel.fd))
 
     def _delete(self, obj: Object) -> None:
         with self._root.vessel(obj.container.name) as vessel:
@@ -463,6 +457,10 @@ class LocalStorage(LocalBackend, StorageBackend):
         except OSError as error:
             return cloud_error(error)
         return None
+
+
+def _container(name: str, status: os.stat_result) -> Container:
+    return Container(name, {"last_modified": datetime.fromtimestamp(status.st_mtime, UTC)})
 
 
 def _check_spec(spec: ObjectSpec) -> None:
