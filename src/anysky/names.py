@@ -48,6 +48,7 @@ class StorageProvider(StrEnum):
     DIGITALOCEAN_SPACES = "digitalocean_spaces"
     GOOGLE = "google"
     GOOGLE_STORAGE = "google_storage"
+    GOOGLE_STORAGE_HMAC = "google_storage_hmac"
     HETZNER = "hetzner"
     LINODE = "linode"
     LOCAL = "local"
@@ -120,6 +121,7 @@ class Provider(StrEnum):
     ELB = "elb"
     GOOGLE = "google"
     GOOGLE_STORAGE = "google_storage"
+    GOOGLE_STORAGE_HMAC = "google_storage_hmac"
     HETZNER = "hetzner"
     LINODE = "linode"
     LOCAL = "local"
@@ -192,6 +194,7 @@ FOLDERS: Mapping[str, Mapping[str, str]] = {
         "digitalocean_spaces": "digitalocean_spaces",
         "google": "google",
         "google_storage": "google",
+        "google_storage_hmac": "google",
         "hetzner": "hetzner",
         "linode": "linode",
         "local": "local",

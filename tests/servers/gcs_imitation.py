@@ -13,7 +13,7 @@ import json
 import re
 import time
 from typing import Any
-from urllib.parse import parse_qs, quote, unquote
+from urllib.parse import parse_qs, parse_qsl, quote, unquote
 
 import google_crc32c
 from cryptography.hazmat.primitives import hashes, serialization
@@ -100,7 +100,8 @@ class GoogleImitation(Imitation):
             raise RefusedError(401, "authError", "Invalid Credentials")
 
     def _check(self, request: Received) -> list[str]:
-        return self.discovery.check(request) if _is_api(request.path) else []
+        is_checked = _is_api(request.path) and not request.path.startswith("/batch/")
+        return self.discovery.check(request) if is_checked else []
 
     def _dispatch(self, request: Received) -> Answer:
         if not _is_api(request.path) and request.path.count("/") > 1:
@@ -268,6 +269,29 @@ class GoogleImitation(Imitation):
         else:
             self._retire(bucket, item)
 
+    @route("POST", "/batch/storage/v1")
+    def batch(self, request: Received) -> Answer:
+        boundary = request.headers["content-type"].partition("boundary=")[2].encode()
+        answers = b""
+        for part in request.body.split(b"--" + boundary)[1:-1]:
+            line = re.search(rb"DELETE (\S+) HTTP/1.1", part)
+            assert line is not None
+            answer = self._inner(line[1].decode())
+            head = f"HTTP/1.1 {answer.status} Whatever\r\nContent-Type: application/json"
+            answers += b"--inner\r\nContent-Type: application/http\r\n\r\n" + head.encode()
+            answers += b"\r\n\r\n" + (answer.body or b"") + b"\r\n"
+        headers = {"Content-Type": "multipart/mixed; boundary=inner"}
+        return Answer(200, answers + b"--inner--", headers)
+
+    def _inner(self, target: str) -> Answer:
+        path, _, query = target.partition("?")
+        inner = Received("DELETE", target, path, tuple(parse_qsl(query)), {}, b"")
+        self.violations += self.discovery.check(inner)
+        try:
+            return super()._dispatch(inner).encoded()
+        except RefusedError as refusal:
+            return Answer(refusal.status, self.error_body(inner, refusal)).encoded()
+
     @route("POST", f"{_O}/rewriteTo/b/{{bucket}}/o/{{object}}")
     def rewrite(self, request: Received, bucket: str, name: str, to: str, new: str) -> Any:
         item = self._wanted(request, bucket, name, "sourceGeneration", "ifSource")
@@ -434,7 +458,7 @@ class GoogleImitation(Imitation):
 
 
 def _is_api(path: str) -> bool:
-    return bool(re.match(r"/(upload/|download/)?storage/v1/", path))
+    return bool(re.match(r"/(upload/|download/|batch/)?storage/v1", path))
 
 
 def _check_conditions(

@@ -11,7 +11,9 @@ from anysky.account import Account, account, setting
 from anysky.registry import Provider, Service
 from anysky.secret import Secret
 
-__all__ = ["Google", "provider"]
+__all__ = ["ENDPOINT", "Google", "provider"]
+
+ENDPOINT = "https://storage.googleapis.com"
 
 
 @account
@@ -59,6 +61,12 @@ provider = Provider(
     website="https://cloud.google.com",
     account=Google,
     services={
-        "storage": Service("google_storage", "anysky.providers.google.storage:GoogleStorage"),
+        "storage": Service(
+            "google_storage",
+            "anysky.providers.google.storage:GoogleStorage",
+            others=(
+                Service("google_storage_hmac", "anysky.providers.google.hmac:GoogleStorageHMAC"),
+            ),
+        ),
     },
 )

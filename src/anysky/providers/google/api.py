@@ -30,6 +30,7 @@ from anysky.transport.retry import too_many
 from anysky.wire.rest import Kinds, Refusal, RestAPI
 
 __all__ = [
+    "BASE",
     "DOWNLOAD",
     "NO_BUCKET",
     "NO_OBJECT",
@@ -116,6 +117,16 @@ class StorageAPI(RestAPI):
         if response.status not in range(200, 300) and response.status not in good:
             raise self._error(response, kinds or {})
         return response
+
+    def refusal_of(self, response: Response, kinds: Kinds) -> CloudError | None:
+        """Return the error that an answer to a DELETE means; None if the thing is gone.
+
+        What is not found by a second try was deleted by the first.
+        """
+        is_gone = response.status == 404 and response.attempts > 1  # noqa: PLR2004
+        if response.status in range(200, 300) or is_gone:
+            return None
+        return self._error(response, kinds)
 
 
 def throttled(response: Response) -> bool:

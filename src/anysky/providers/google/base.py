@@ -15,12 +15,11 @@ from anysky.transport.signing import Signer
 from anysky.wire.google_auth import GoogleIdentity, GoogleSigner
 from anysky.wire.google_sources import World
 
-from . import Google
+from . import ENDPOINT, Google
 from .api import StorageAPI, throttled
 
 __all__ = ["GoogleStorageBase"]
 
-_ENDPOINT = "https://storage.googleapis.com"
 _EMULATOR = "STORAGE_EMULATOR_HOST"
 _HMAC = "GOOG"
 
@@ -43,7 +42,7 @@ class GoogleStorageBase(StorageBackend):
             return account.endpoint
         emulator = environ.get(_EMULATOR, "").rstrip("/")
         if not emulator:
-            return _ENDPOINT
+            return ENDPOINT
         if "://" not in emulator:
             emulator = f"http://{emulator}"
         return type(account).load({"endpoint": emulator}, {}).endpoint
@@ -61,8 +60,8 @@ class GoogleStorageBase(StorageBackend):
             return None
         if google.credentials and google.credentials.reveal().startswith(_HMAC):
             raise InvalidAccountError(
-                "this is an HMAC key, which is for Cloud Storage's API like S3: use "
-                f"Provider.S3_COMPATIBLE with the endpoint {_ENDPOINT}"
+                "this is an HMAC key, which is for Cloud Storage's API like S3's: use "
+                "Provider.GOOGLE_STORAGE_HMAC"
             )
         world = World(connection.plain, connection.direct, connection.runtime, connection.endpoint)
         identity = GoogleIdentity(world, google.credentials, google.private_key, google.token)

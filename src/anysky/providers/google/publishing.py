@@ -20,7 +20,7 @@ from anysky.model.storage import Container, Object, PresignedURL
 from anysky.transport.base import encode_query, quote
 
 from .api import NO_BUCKET, NO_OBJECT, bucket_path, check_name, object_path, version_params
-from .copying import GoogleCopies
+from .deleting import GoogleDeletions
 
 __all__ = ["GooglePublishing"]
 
@@ -45,7 +45,7 @@ class _Policy(msgspec.Struct, kw_only=True, omit_defaults=True):
     bindings: list[_Binding] = msgspec.field(default_factory=list[_Binding])
 
 
-class GooglePublishing(GoogleCopies):
+class GooglePublishing(GoogleDeletions):
     """What lets others read."""
 
     options: ClassVar[Mapping[str, tuple[Option, ...]]] = {
