@@ -1,6 +1,6 @@
 """Kill -9 at random points of a large upload and of a download; then they are gone on with.
 
-`ANYSKY_KILLS` is the number of points for each of the two, `ANYSKY_KILLED_MIB` the size of the file.
+`ANYSKY_KILLS` is the number of points for each of the two, `ANYSKY_KILLED_MIB` the file's size.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Moved:
     def request(self, request):
         if request.operation == "UploadPart":
             self.bytes += request.body.length
-        if request.operation == "GetObject":
+        if request.operation == "GetObject" and "range" in request.headers:
             first, _, last = request.headers["range"].removeprefix("bytes=").partition("-")
             self.bytes += int(last) - int(first) + 1
 

@@ -42,8 +42,8 @@ class AsyncioRuntime(CommonRuntime):
                     return await job
                 except BaseException as error:
                     failures.append(error)
-                    if hasty and len(failures) == 1:
-                        _cancel(tasks)
+                    if hasty and len(failures) == 1 and isinstance(error, Exception):
+                        _cancel(tasks)  # a cancellation has come to all of them
                     raise
 
         tasks = [asyncio.ensure_future(one(job)) for job in jobs]

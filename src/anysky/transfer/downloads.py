@@ -155,9 +155,9 @@ class _Download:
         """Make the file, fill it, and give it its name."""
         try:
             check_free(self._path, overwrite=self._overwrite)
-            await self._runtime.in_thread(partial(target.create, size))
+            await self._to_end(partial(target.create, size))
             await job
-            await self._runtime.in_thread(partial(target.publish, overwrite=self._overwrite))
+            await self._to_end(partial(target.publish, overwrite=self._overwrite))
         finally:
             job.close()
             if self._delete_on_failure:
@@ -169,17 +169,19 @@ class _Download:
 
     async def resumed(self, obj: Object) -> None:
         """Save the ranges that an earlier try has not saved."""
-        record = await self._runtime.in_thread(partial(Record, self._beside("state")))
+        record = Record(self._beside("state"))
+        target = Target(self._path, self._beside("part"))
         try:
+            await self._to_end(record.open)
             subject = self._subject(obj)
-            target = Target(self._path, self._beside("part"))
             if record.subject == subject and self._is_published(record):
                 target.discard()
                 record.remove()
                 return
-            await self._runtime.in_thread(partial(self._prepare, target, record, subject, obj.size))
+            await self._to_end(partial(self._prepare, target, record, subject, obj.size))
             await self._resume(obj, target, record)
         finally:
+            target.close()
             record.close()
 
     async def _resume(self, obj: Object, target: Target, record: Record) -> None:
@@ -187,14 +189,16 @@ class _Download:
         ranges = Ranges(obj.size, self._range_size(obj), joined_digest(obj), record)
         try:
             await saving.in_ranges(obj, ranges)
-            await self._runtime.in_thread(partial(self._publish, target, record))
+            await self._to_end(partial(self._publish, target, record))
         except _HOPELESS:
             target.discard()
             record.remove()
             raise
-        finally:
-            target.close()
         record.remove()
+
+    async def _to_end(self, function: Callable[[], None]) -> None:
+        """Run what writes: a thread that has begun it must not go on with a file that is closed."""
+        await self._runtime.finish(self._runtime.in_thread(function))
 
     def _prepare(self, target: Target, record: Record, subject: dict[str, Any], size: int) -> None:
         """Open the file of an earlier try, or make a new one."""

@@ -8,6 +8,7 @@ import json
 import os
 import stat
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -61,25 +62,32 @@ class Record:
     Attributes:
         subject: What the transfer is that it is about; None for a new one.
         entries: The steps that were written down.
-
-    Raises:
-        ConflictError: The same transfer is under way, here or in another process.
-        InvalidRequestError: It cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.subject: dict[str, Any] | None = None
         self.entries: list[dict[str, Any]] = []
+        self._fd = -1
+        self._lock = threading.Lock()
+
+    def open(self) -> None:
+        """Open the file, or make it, and read what is in it.
+
+        Raises:
+            ConflictError: The same transfer is under way, here or in another process.
+            InvalidRequestError: It cannot be written.
+        """
         try:
-            self._fd = _open_locked(path)
+            self._fd = _open_locked(self.path)
             self._read()
         except OSError as error:
-            raise InvalidRequestError(f"cannot write {path}: {reason_of(error)}") from error
+            raise InvalidRequestError(f"cannot write {self.path}: {reason_of(error)}") from error
 
     def begin(self, subject: Mapping[str, Any]) -> None:
         """Forget what is written, and begin anew."""
-        os.ftruncate(self._fd, 0)
+        with self._lock:
+            os.ftruncate(self._fd, 0)
         self.subject, self.entries = dict(subject), []
         self._write({"anysky": _FORMAT, **subject})
 
@@ -100,15 +108,17 @@ class Record:
 
     def close(self) -> None:
         """Let others open it; may be called twice."""
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
+        with self._lock:
+            fd, self._fd = self._fd, -1
+            if fd >= 0:
+                os.close(fd)
 
     def _write(self, entry: Mapping[str, Any]) -> None:
         line = json.dumps(entry, separators=(",", ":")).encode() + b"\n"
         try:
-            os.write(self._fd, line)
-            os.fsync(self._fd)
+            with self._lock:
+                os.write(self._fd, line)
+                os.fsync(self._fd)
         except OSError as error:
             raise InvalidRequestError(f"cannot write {self.path}: {reason_of(error)}") from error
 

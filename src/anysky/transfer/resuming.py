@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from anysky.backend.storage import StorageBackend
 from anysky.errors import (
@@ -101,8 +101,9 @@ class ResumableUpload:
             ConflictError: The same upload is under way, here or in another process.
             PartialFailureError: What was sent is kept, for another try.
         """
-        record = await self._runtime.in_thread(self._open_record)
+        record = self._record()
         try:
+            await self._to_end(record.open)
             earlier = await self._earlier(record)
             if earlier is None and record.latest("completing"):
                 stored = await self._completed()
@@ -113,7 +114,11 @@ class ResumableUpload:
         finally:
             record.close()
 
-    def _open_record(self) -> Record:
+    async def _to_end(self, function: Callable[[], None]) -> None:
+        """Run what writes: a thread that has begun it must not go on with a file that is closed."""
+        await self._runtime.finish(self._runtime.in_thread(function))
+
+    def _record(self) -> Record:
         backend = self._backend
         where = type(backend).__qualname__, backend.connection.endpoint
         name = name_of(*where, self._container.name, self._spec.name, self._mark.path)
@@ -134,8 +139,7 @@ class ResumableUpload:
 
     async def _earlier(self, record: Record) -> _Earlier | None:
         """Return what an earlier try has left; end it if it was of another content."""
-        begun: Mapping[str, Any] = record.latest("begun") or {}
-        earlier = _read(begun, self._container, self._spec.name)
+        earlier = _read(record.latest("begun"), self._container, self._spec.name)
         if record.subject != self._subject():
             record.entries.clear()
             if earlier is not None:
@@ -184,10 +188,10 @@ class ResumableUpload:
     ) -> Object:
         async with self._backend.ledger("upload_object") as ledger:
             if earlier is None:
-                await self._runtime.in_thread(partial(record.begin, self._subject()))
+                await self._to_end(partial(record.begin, self._subject()))
                 make = self._backend.begin_multipart_upload(self._container, self._spec)
                 earlier = _Earlier(await ledger.step(parts.what, make), size)
-                await self._runtime.in_thread(partial(record.add, {"begun": _written(earlier)}))
+                await self._to_end(partial(record.add, {"begun": _written(earlier)}))
             else:
                 undo = self._backend.abort_multipart_upload
                 await ledger.step(parts.what, _known(earlier.upload), undo=undo)
@@ -208,7 +212,7 @@ class ResumableUpload:
         else:
             supply = Slices(self._source, self._mark.size, earlier.part_size)
             sent = await parts.send_all(earlier.upload, supply, earlier.parts)
-        await self._runtime.in_thread(partial(record.add, {"completing": True}))
+        await self._to_end(partial(record.add, {"completing": True}))
         return await parts.complete(earlier.upload, sent)
 
     async def _send_rest(self, parts: Multipart, earlier: _Earlier) -> list[Part]:
@@ -231,8 +235,11 @@ def _written(earlier: _Earlier) -> dict[str, Any]:
     return {"id": upload.upload_id, "extra": upload.extra, "part_size": earlier.part_size}
 
 
-def _read(begun: Mapping[str, Any], container: Container, name: str) -> _Earlier | None:
+def _read(begun: Any, container: Container, name: str) -> _Earlier | None:
     """Read what `_written` wrote; None if it is not that."""
+    if not isinstance(begun, dict):
+        return None
+    begun = cast("dict[str, Any]", begun)
     upload_id, extra, size = begun.get("id"), begun.get("extra"), begun.get("part_size")
     if not isinstance(upload_id, str) or not isinstance(extra, dict) or not isinstance(size, int):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from anysky.backend.storage import StorageBackend
@@ -137,7 +138,7 @@ class Saving:
             if size != end - start:
                 raise ObjectHashMismatchError(f"{size} bytes came in place of {end - start}")
             found = "" if digest is None else digest.hexdigest()
-            await self._runtime.in_thread(partial(ranges.done, start, end, found, self._target))
+            await self._to_end(partial(ranges.done, start, end, found, self._target))
 
     async def _fill(
         self, stream: ContentStream, start: int, digest: Checksum | None, meter: Meter
@@ -169,21 +170,24 @@ class Saving:
                     digest.update(piece)
 
         if batch:
-            await self._runtime.in_thread(job)
+            await self._to_end(job)
+
+    async def _to_end(self, function: Callable[[], None]) -> None:
+        """Run what writes: a thread that has begun it must not go on with a file that is closed."""
+        await self._runtime.finish(self._runtime.in_thread(function))
 
     async def _compare(self, obj: Object) -> None:
         """Read the file and compare it with a digest of the object, if one is known."""
         name = quickest(obj.extra.get("checksums") or {})
         if name is not None:
-            found = await self._runtime.in_thread(partial(self._digest, name))
-            _check_digest(obj, name, found)
+            await self._to_end(partial(self._check_file, obj, name))
 
-    def _digest(self, name: str) -> str:
+    def _check_file(self, obj: Object, name: str) -> None:
         seen = checksum(name)
         for piece in self._target.read(_PIECE):
             check()
             seen.update(piece)
-        return seen.hexdigest()
+        _check_digest(obj, name, seen.hexdigest())
 
 
 def _check_digest(obj: Object, name: str, found: str | None) -> None:

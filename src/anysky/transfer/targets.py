@@ -60,7 +60,8 @@ class Target:
         self.path = path
         self.part = part or path.with_name(f".anysky.{secrets.token_hex(8)}.part")
         self._fd = -1
-        self._lock = threading.Lock()
+        self._users = 0
+        self._free = threading.Condition()
 
     def create(self, size: int | None = None) -> None:
         """Make the temporary file, which may not be there, and reserve the space for it.
@@ -94,8 +95,8 @@ class Target:
 
     def status(self) -> os.stat_result:
         """Return the status of the open file."""
-        with self.errors():
-            return os.fstat(self._fd)
+        with self.errors(), self._used() as fd:
+            return os.fstat(fd)
 
     def write(self, pieces: Sequence[bytes], offset: int) -> None:
         """Write pieces one after the other from an offset on; several threads may do so.
@@ -105,25 +106,23 @@ class Target:
         """
         with self.errors():
             left = [memoryview(piece) for piece in pieces]
-            while left:
-                written = self._write_some(left[:_VECTORS], offset)
-                offset += written
-                left = _after(left, written)
+            with self._used() as fd:
+                while left:
+                    written = self._write_some(fd, left[:_VECTORS], offset)
+                    offset += written
+                    left = _after(left, written)
 
     def read(self, size: int) -> Iterator[bytes]:
         """Yield all that was written, in pieces of a size."""
-        with self.errors():
-            at = 0
-            with self._lock:
-                os.lseek(self._fd, 0, os.SEEK_SET)
-            while piece := os.read(self._fd, size):
-                at += len(piece)
+        with self.errors(), self._used() as fd:
+            os.lseek(fd, 0, os.SEEK_SET)
+            while piece := os.read(fd, size):
                 yield piece
 
     def sync(self) -> None:
         """Let all that was written reach the disk."""
-        with self.errors():
-            getattr(os, "fdatasync", os.fsync)(self._fd)
+        with self.errors(), self._used() as fd:
+            getattr(os, "fdatasync", os.fsync)(fd)
 
     def publish(self, *, overwrite: bool) -> None:
         """Give the complete file its name; without `overwrite` only if nobody took it meanwhile.
@@ -141,8 +140,10 @@ class Target:
             _sync_folder(self.path.parent)
 
     def close(self) -> None:
-        """Close the file; may be called twice."""
-        fd, self._fd = self._fd, -1
+        """Close the file, as soon as no thread uses it any more; may be called twice."""
+        with self._free:
+            fd, self._fd = self._fd, -1
+            self._free.wait_for(lambda: not self._users)
         if fd >= 0:
             os.close(fd)
 
@@ -174,12 +175,27 @@ class Target:
                 raise
             os.truncate(self._fd, size)
 
-    def _write_some(self, pieces: list[memoryview], offset: int) -> int:
+    @contextlib.contextmanager
+    def _used(self) -> Iterator[int]:
+        """Keep the file from being closed: its number could be another file's by then."""
+        with self._free:
+            if self._fd < 0:
+                raise ValueError("it has been closed")
+            self._users += 1
+            fd = self._fd
+        try:
+            yield fd
+        finally:
+            with self._free:
+                self._users -= 1
+                self._free.notify_all()
+
+    def _write_some(self, fd: int, pieces: list[memoryview], offset: int) -> int:
         if hasattr(os, "pwritev"):
-            return os.pwritev(self._fd, pieces, offset)
-        with self._lock:
-            os.lseek(self._fd, offset, os.SEEK_SET)
-            return os.write(self._fd, pieces[0])
+            return os.pwritev(fd, pieces, offset)
+        with self._free:
+            os.lseek(fd, offset, os.SEEK_SET)
+            return os.write(fd, pieces[0])
 
     def _publish_new(self) -> None:
         try:
