@@ -165,10 +165,14 @@ class Info(msgspec.Struct):
 
 
 def info_of(response: Response) -> Info:
-    """Read what a cluster says of itself; nothing where it does not tell."""
-    if response.status != 200:  # noqa: PLR2004 - an operator may have switched it off
-        return Info()
-    return decoded(response, Info)
+    """Read what a cluster says of itself; nothing where it does not tell.
+
+    An operator may have switched it off, or have put something else in its place.
+    """
+    if response.status == 200:  # noqa: PLR2004 - anything else tells nothing
+        with contextlib.suppress(MalformedResponseError):
+            return decoded(response, Info)
+    return Info()
 
 
 def decoded(response: Response, kind: type[T]) -> T:

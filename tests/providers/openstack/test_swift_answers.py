@@ -377,3 +377,11 @@ def test_ceph_tells_less_of_an_object_that_another_program_made(api, driver, clo
         api.do(driver.copy_object(thing(), BOX, "b"))
 
     assert cloud.sent("COPY", "/box/a") == []
+
+
+def test_a_cluster_that_does_not_tell_what_it_can_is_taken_for_a_plain_swift(api, driver, cloud):
+    cloud.info = ["no", "info"]
+    cloud.tell("COPY", "/box/a", Told(201))
+    cloud.tell("HEAD", "/box/b", Told(200, CONTENT, HEADERS))
+
+    assert api.do(driver.copy_object(thing(), BOX, "b")).size == len(CONTENT)
