@@ -23,8 +23,9 @@ PEERS = {
     "anysky": [],
     "bare": ["aiohttp", "cryptography", "urllib3"],
     "libcloud": ["apache-libcloud"],
-    "boto3": ["boto3"],
+    "boto3": ["awscrt", "boto3"],
     "aiobotocore": ["aiobotocore"],
+    "obstore": ["obstore"],
 }
 SHOWN = {"bare": ["urllib3", "aiohttp"]}
 """Whose versions are worth printing, where that is not all that was asked for."""
