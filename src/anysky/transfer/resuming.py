@@ -213,7 +213,23 @@ class ResumableUpload:
             supply = Slices(self._source, self._mark.size, earlier.part_size)
             sent = await parts.send_all(earlier.upload, supply, earlier.parts)
         await self._to_end(partial(record.add, {"completing": True}))
-        return await parts.complete(earlier.upload, sent)
+        try:
+            return await parts.complete(earlier.upload, sent)
+        except CloudError:
+            # What a killed process asked for may be done only now.
+            stored = await self._completed() if await self._is_gone(earlier.upload) else None
+            if stored is None:
+                raise
+            return stored
+
+    async def _is_gone(self, upload: MultipartUpload) -> bool:
+        try:
+            await self._backend.list_parts(upload)
+        except NotFoundError:
+            return True
+        except CloudError:
+            pass
+        return False
 
     async def _send_rest(self, parts: Multipart, earlier: _Earlier) -> list[Part]:
         """Send what follows the parts that are there, whatever their sizes."""
