@@ -652,3 +652,10 @@ def test_the_disk_fails_after_the_renaming(root, box, monkeypatch):
     with pytest.raises(OutcomeUnknownError, match="may not be on disk"):
         durable.upload_object_via_stream(b"new", "a")
     assert content_of(box.get_object("a")) == b"new"
+
+
+def test_a_system_that_has_no_openat(driver, monkeypatch):
+    monkeypatch.setattr("os.supports_dir_fd", frozenset())
+
+    with pytest.raises(UnsupportedOperationError, match="as POSIX has it"):
+        driver.list_containers()
