@@ -17,24 +17,22 @@ from anysky.model.storage import Container, MultipartUpload, Object, ObjectVersi
 from anysky.transport.base import Response
 
 from . import s3_checksums as checksums
+from .s3_listing import Entry, Listing, read_listing
 from .xml import (
     Element,
     Record,
     XMLError,
     boolean,
     decode,
-    integer,
     pairs,
     parse,
     records,
     required,
     text,
-    texts,
 )
 
 __all__ = [
     "Buckets",
-    "Listing",
     "Tags",
     "Uploads",
     "container_of",
@@ -48,6 +46,7 @@ __all__ = [
     "listed_parts",
     "listed_upload",
     "listed_versions",
+    "listing_of",
     "md5_of_etag",
     "object_of_headers",
     "part_checksums",
@@ -95,24 +94,6 @@ class Buckets(Record, root="ListAllMyBucketsResult"):
 
     token: str | None = text("ContinuationToken")
     buckets: list[_Bucket] = records("Buckets/Bucket", _Bucket)
-
-
-class _Contents(Record):
-    key: str = required("Key")
-    size: int = integer("Size", 0)
-    etag: str | None = text("ETag")
-    modified: str | None = text("LastModified")
-    storage_class: str | None = text("StorageClass")
-
-
-class Listing(Record, root="ListBucketResult"):
-    """The answer of ListObjectsV2."""
-
-    is_truncated: bool = boolean("IsTruncated", False)
-    token: str | None = text("NextContinuationToken")
-    encoding: str | None = text("EncodingType")
-    contents: list[_Contents] = records("Contents", _Contents)
-    prefixes: list[str] = texts("CommonPrefixes/Prefix")
 
 
 class _Upload(Record):
@@ -188,23 +169,36 @@ def container_of(bucket: _Bucket) -> Container:
     return Container(bucket.name, extra)
 
 
-def listed_object(item: _Contents, encoding: str | None, container: Container) -> Object:
+def listing_of(response: Response) -> Listing:
+    """Return the page of objects that an answer is.
+
+    Raises:
+        MalformedResponseError: It is not the XML that the reference promises.
+    """
+    try:
+        return read_listing(response.body)
+    except XMLError as error:
+        raise _malformed(response, error) from error
+
+
+def listed_object(entry: Entry, encoding: str | None, container: Container) -> Object:
     """Make an object of an entry of a list, which has neither type nor metadata."""
-    etag = item.etag
+    key, size, etag, _, _ = entry
     return Object(
-        key_of(item.key, encoding),
-        item.size,
+        key_of(key, encoding),
+        int(size),
         etag.strip('"') if etag else None,
-        lazy_extra(partial(_listed_extra, item)),
+        lazy_extra(partial(_listed_extra, entry)),
         {},
         container,
     )
 
 
-def _listed_extra(item: _Contents) -> dict[str, Any]:
-    extra: dict[str, Any] = {"last_modified": date_of(item.modified), "etag": item.etag}
-    if item.storage_class:
-        extra["storage_class"] = item.storage_class
+def _listed_extra(entry: Entry) -> dict[str, Any]:
+    _, _, etag, modified, storage_class = entry
+    extra: dict[str, Any] = {"last_modified": date_of(modified), "etag": etag}
+    if storage_class:
+        extra["storage_class"] = storage_class
     return extra
 
 
@@ -212,7 +206,7 @@ def entries_of(answer: Listing, container: Container) -> list[Object | Prefix]:
     """Return objects and prefixes of a list, in the order of their names' UTF-8 bytes."""
     encoding = answer.encoding
     found: list[Object | Prefix] = [
-        listed_object(item, encoding, container) for item in answer.contents
+        listed_object(entry, encoding, container) for entry in answer.entries
     ]
     found += [Prefix(key_of(name, encoding), container) for name in answer.prefixes]
     return sorted(found, key=lambda entry: entry.name.encode("utf-8", "surrogatepass"))

@@ -13,6 +13,7 @@ from anysky.paging import Page
 from anysky.transport.base import Request
 
 from . import s3_answers as answers
+from .s3_listing import Listing
 from .s3_sending import S3Requests
 
 __all__ = ["URL_ENCODED", "S3Lists", "next_cursor", "next_markers"]
@@ -48,7 +49,7 @@ class S3Lists(S3Requests):
         """
         answer = await self._listing(container, prefix, "", cursor)
         encoding = answer.encoding
-        items = [answers.listed_object(item, encoding, container) for item in answer.contents]
+        items = [answers.listed_object(entry, encoding, container) for entry in answer.entries]
         return Page(items, answer.token if answer.is_truncated else None)
 
     async def list_directory(
@@ -64,7 +65,7 @@ class S3Lists(S3Requests):
 
     async def _listing(
         self, container: Container, prefix: str | None, delimiter: str, cursor: str | None
-    ) -> answers.Listing:
+    ) -> Listing:
         params = [("list-type", "2"), ("max-keys", "1000"), URL_ENCODED]
         given = {"prefix": prefix, "delimiter": delimiter, "continuation-token": cursor}
         response = await self._send(
@@ -74,7 +75,7 @@ class S3Lists(S3Requests):
             operation="ListObjectsV2",
             missing=ContainerDoesNotExistError,
         )
-        answer = answers.decoded(response, answers.Listing)
+        answer = answers.listing_of(response)
         if answer.is_truncated and not answer.token:
             raise MalformedResponseError("the list goes on but names no next page")
         return answer
