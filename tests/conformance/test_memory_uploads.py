@@ -69,3 +69,15 @@ def test_a_forgetful_driver_fails(monkeypatch, setup, operation, broken, case, m
 
     with pytest.raises(AssertionError, match=message):
         CASES[case].run(setup)
+
+
+def test_what_a_server_lacks_is_left_out():
+    left = {case.name for case in cases("storage", "memory", without=["set_versioning"])}
+
+    assert sorted(set(CASES) - left) == [
+        "versioning_is_switched",
+        "versions_are_deleted",
+        "versions_are_kept",
+        "versions_are_restored",
+        "versions_outlive_their_object",
+    ]

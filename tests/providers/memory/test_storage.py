@@ -9,16 +9,19 @@ import pytest
 
 from anysky import InvalidRequestError
 from anysky.errors import (
+    ConflictError,
     ContainerDoesNotExistError,
     InvalidContainerNameError,
     ObjectDoesNotExistError,
     ObjectHashMismatchError,
     OutcomeUnknownError,
+    PermissionDeniedError,
     PreconditionFailedError,
     UnsupportedOperationError,
 )
 from anysky.model.storage import ObjectSpec
 from anysky.providers.memory.storage import MemoryStorage
+from anysky.transport.base import Response
 from anysky.wire.s3_content import memory_body
 
 
@@ -214,6 +217,26 @@ def test_a_thousand_objects_are_deleted_by_one_call(cloud, storage, container):
 
     assert (outcomes.done, outcomes.failed) == (objects, [])
     assert [call.operation for call in cloud.calls[before:]] == ["delete_objects", "delete_object"]
+
+
+def test_objects_of_a_bulk_deletion_fail_as_they_are_told(cloud, storage, container):
+    objects = [container.upload_object_via_stream(b"", name) for name in "abcd"]
+    cloud.fail("delete_object", with_=ConflictError("locked"), where=is_about("b"))
+    cloud.fail("delete_object", with_=Response(403, {}), where=is_about("c"))
+
+    outcomes = storage.delete_objects(objects)
+
+    assert [one.name for one in outcomes.done] == ["a", "d"]
+    failed = {one.item.name: (type(one.error), one.error.message) for one in outcomes.failed}
+    assert failed == {
+        "b": (ConflictError, "locked"),
+        "c": (PermissionDeniedError, "the memory cloud was told to answer so"),
+    }
+    assert [one.name for one in container.list_objects()] == ["b", "c"]
+
+
+def is_about(name):
+    return lambda call: call.arguments["object"] == name
 
 
 def test_there_are_no_presigned_addresses(storage, container):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from anysky import errors
 from anysky.errors import (
     CloudError,
     ContainerIsNotEmptyError,
@@ -25,7 +26,9 @@ from anysky.model.storage import (
 from anysky.paging import Page
 from anysky.transport.base import Body, ByteStream
 from anysky.wire.s3_content import check_range
+from anysky.wire.status import kind_of_status
 
+from .cloud import Call
 from .contents import Content, content_of
 from .shelf import Shelf, check_condition, check_object_tags, key_of
 from .state import cut
@@ -34,6 +37,7 @@ from .versions import MemoryVersions
 
 __all__ = ["MemoryStorage"]
 
+_TOLD = "the memory cloud was told to answer so"
 _CONTAINER_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{1,61})[a-z0-9]")
 
 
@@ -228,6 +232,8 @@ class MemoryStorage(MemoryVersions, MemoryUploads):
     async def delete_objects(self, objects: Sequence[Object]) -> list[CloudError | None]:
         """Delete up to 1000 objects of one container; those that are gone already are gone.
 
+        What the cloud was told to fail a `delete_object` with comes for each that it is about.
+
         Raises:
             ContainerDoesNotExistError: There is no such container.
             InvalidRequestError: They are too many, or of several containers.
@@ -236,15 +242,19 @@ class MemoryStorage(MemoryVersions, MemoryUploads):
         if len(objects) > self.bulk or len(containers) > 1:
             raise InvalidRequestError(f"up to {self.bulk} objects of one container are deleted")
 
-        def work() -> list[None]:
+        refusals = [self._refusal(obj) for obj in objects]
+
+        def work() -> list[dict[str, str] | None]:
             for name in containers:
                 self._state.containers.get(name)
-            for obj in objects:
-                self._remove_any(obj)
-            return [None] * len(objects)
+            for obj, refusal in zip(objects, refusals, strict=True):
+                if refusal is None:
+                    self._remove_any(obj)
+            return refusals
 
         arguments = {"container": "".join(containers), "objects": [obj.name for obj in objects]}
-        return [*await self._set("delete_objects", arguments, work)]
+        answers = await self._set("delete_objects", arguments, work)
+        return [None if answer is None else _error(**answer) for answer in answers]
 
     async def copy_object(
         self,
@@ -315,11 +325,31 @@ class MemoryStorage(MemoryVersions, MemoryUploads):
 
         await self._set("set_object_tags", {**_named(obj), "tags": dict(tags)}, work)
 
+    def _refusal(self, obj: Object) -> dict[str, str] | None:
+        """Return what the cloud was told to fail the deletion of one object with."""
+        if self.account.endpoint:
+            return None  # the cloud is asked where it is
+        try:
+            response = self.cloud.fault(
+                Call(self.kind, "delete_object", _named(obj)), is_after=False
+            )
+        except CloudError as error:
+            kind = next(one for one in type(error).__mro__ if one.__module__ == errors.__name__)
+            return {"kind": kind.__name__, "message": error.message}
+        if response is None:
+            return None
+        return {"kind": kind_of_status(response.status).__name__, "message": _TOLD}
+
     def _remove_any(self, obj: Object) -> None:
         try:
             Shelf(self._state).remove(obj)
         except NotFoundError:
             return
+
+
+def _error(kind: str, message: str) -> CloudError:
+    found: type[CloudError] = getattr(errors, kind)
+    return found(message)
 
 
 def _entry(obj: Object, prefix: str, delimiter: str) -> Object | Prefix:
