@@ -64,6 +64,7 @@ class AsyncioRuntime(CommonRuntime):
         except asyncio.CancelledError:
             if not task.done():
                 await asyncio.wait([task])
+            _take_note(task)
             raise
 
     async def to_end(self, job: Coroutine[Any, Any, T], interruption: Interruption) -> T:

@@ -612,8 +612,8 @@ def test_a_read_only_disk(mounted, remount):
 def test_addresses(put, box, driver, folder):
     obj = put("a b/ü//x")
 
-    assert box.get_cdn_url() == folder.as_uri()
-    assert obj.get_cdn_url() == (folder / "a b" / "ü" / "%-" / "x").as_uri()
+    assert box.get_cdn_url() == str(folder)
+    assert obj.get_cdn_url() == str(folder / "a b" / "ü" / "%-" / "x")
     missing = Object("missing", 0, None, {}, {}, box)
     with pytest.raises(NotFoundError):
         driver.get_object_cdn_url(missing)

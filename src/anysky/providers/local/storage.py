@@ -405,21 +405,21 @@ class LocalStorage(LocalBackend, StorageBackend):
     # -- where the files are ---------------------------------------------------------------------
 
     async def get_object_cdn_url(self, obj: Object, options: Mapping[str, Any]) -> str:  # noqa: ARG002 - there are none
-        """Return the ``file:`` URL of an object's file.
+        """Return the path of an object's file: what Libcloud's programs expect here.
 
         Raises:
             ObjectDoesNotExistError: There is no such object.
         """
-        return Path(await self.get_object_path(obj)).as_uri()
+        return await self.get_object_path(obj)
 
     async def get_container_cdn_url(self, container: Container) -> str:
-        """Return the ``file:`` URL of a container's directory.
+        """Return the path of a container's directory: what Libcloud's programs expect here.
 
         Raises:
             ContainerDoesNotExistError: There is no such container.
         """
         await self.get_container(container.name)
-        return Path(self._root.path, container.name).as_uri()
+        return str(Path(self._root.path, container.name))
 
     async def get_object_path(self, obj: Object) -> str:
         """Return the path of an object's file, which is not its name if no file can have that.
