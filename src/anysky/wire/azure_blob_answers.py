@@ -46,6 +46,7 @@ __all__ = [
     "date_of",
     "decoded",
     "entries_of",
+    "extra_of_new",
     "listing_of",
     "md5_of_headers",
     "new_object",
@@ -321,16 +322,19 @@ def new_object(
         headers: Header fields of the answer.
         md5: MD5 of all of it in hex, if it is known.
     """
-    told = {name: headers[name] for name in ("etag", "last-modified") if name in headers}
-    extra = _extra_of_headers(told) | {"content_type": spec.content_type}
-    if "x-ms-version-id" in headers:
-        extra["version_id"] = headers["x-ms-version-id"]
+    extra = extra_of_new(headers) | {"content_type": spec.content_type}
     if spec.storage_class:
         extra["storage_class"] = spec.storage_class
     if md5:
         extra["checksums"] = {"md5": md5}
     meta_data = {name.lower(): value for name, value in spec.meta_data.items()}
     return Object(spec.name, size, md5, extra, meta_data, container)
+
+
+def extra_of_new(headers: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the answer to storing or copying a blob tells about it."""
+    told = ("etag", "last-modified", "x-ms-version-id")
+    return _extra_of_headers({name: headers[name] for name in told if name in headers})
 
 
 def _size(headers: Mapping[str, str]) -> int:

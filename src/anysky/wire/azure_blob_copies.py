@@ -100,7 +100,7 @@ class BlobCopies(BlobUploads):
         )
         if response.headers.get("x-ms-copy-status") == _PENDING:
             await self._wait(container, name, response.headers.get("x-ms-copy-id", ""))
-        return await self._blob(container, name)
+        return _copied(known, container, name, changes, response.headers)
 
     def _source(self, source: Object) -> str:
         """Return the URL of a source; who may read it may copy it within the account."""
@@ -234,6 +234,22 @@ class BlobCopies(BlobUploads):
             missing=ObjectDoesNotExistError,
         )
         return answers.decoded(response, answers.Tags).tags
+
+
+def _copied(
+    known: Object,
+    container: Container,
+    name: str,
+    changes: ObjectChanges,
+    headers: Mapping[str, str],
+) -> Object:
+    """Make an object of a source and of the answer to its copy."""
+    extra = {one: known.extra[one] for one in (*_SYSTEM, "checksums") if one in known.extra}
+    extra |= answers.extra_of_new(headers)
+    if changes.storage_class:
+        extra["storage_class"] = changes.storage_class
+    meta_data = {one.lower(): value for one, value in (changes.meta_data or {}).items()}
+    return Object(name, known.size, known.hash, extra, meta_data or known.meta_data, container)
 
 
 def _unchanged(obj: Object) -> dict[str, str]:

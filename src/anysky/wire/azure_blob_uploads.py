@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from anysky.errors import (
+    CloudError,
     ConflictError,
     ContainerDoesNotExistError,
     InvalidRequestError,
@@ -46,6 +47,7 @@ _MEBIBYTE = 1024**2
 _UPLOAD = re.compile(r"anysky-([0-9a-f]{8})[0-9a-f]{16}")
 _BLOCK = re.compile(r"(anysky-[0-9a-f]{24})-([0-9]{5})")
 _ITSELF = 0
+_ENDED = "anysky_ended"
 
 
 class BlobUploads(BlobLists):
@@ -227,7 +229,7 @@ class BlobUploads(BlobLists):
             if owner == upload.upload_id
         ]
         if not ours:
-            raise NotFoundError(f"there is no upload {upload.upload_id} of {upload.name[:200]!r}")
+            raise _not_there(upload)
         return [Part(number, size, block) for number, size, block in sorted(ours) if number]
 
     async def _uncommitted(
@@ -316,25 +318,48 @@ class BlobUploads(BlobLists):
         blocks = await self._uncommitted(upload.container, upload.name)
         owners = {owner for owner, *_ in blocks}
         if upload.upload_id not in owners:
-            raise NotFoundError(f"there is no upload {upload.upload_id} of {upload.name[:200]!r}")
-        if len(owners) > 1:
+            # An earlier try may have been stopped between making the empty blob and deleting it.
+            await self.runtime.finish(self._delete_empty(upload, _not_there(upload)))
+        elif len(owners) > 1:
             raise _stay(upload, "there are other uploads to the same name")
+        else:
+            await self.runtime.finish(self._drop_blocks(upload))
+
+    async def _drop_blocks(self, upload: MultipartUpload) -> None:
+        """Make an empty blob, which drops all blocks, and delete it."""
+        headers = requests.metadata_headers({_ENDED: upload.upload_id})
         try:
             response = await self._send(
                 "PUT",
                 upload.container.name,
                 upload.name,
                 params=[("comp", "blocklist")],
-                headers={"if-none-match": "*"},
+                headers=headers | {"if-none-match": "*"},
                 body=requests.block_list([]),
                 operation="PutBlockList",
             )
         except PreconditionFailedError as error:
-            if error.attempts == 1:
-                raise _stay(upload, "there is a blob of that name") from error
-            etag = await self._made_empty(upload, error)
+            await self._delete_empty(upload, _stay(upload, "there is a blob of that name"), error)
         else:
-            etag = response.headers.get("etag", "")
+            await self._delete_made(upload, response.headers.get("etag", "*"))
+
+    async def _delete_empty(
+        self, upload: MultipartUpload, otherwise: CloudError, cause: CloudError | None = None
+    ) -> None:
+        """Delete the empty blob that an earlier try has made.
+
+        Raises:
+            CloudError: What to say if there is another blob, or none.
+        """
+        try:
+            there = await self._blob(upload.container, upload.name)
+        except ObjectDoesNotExistError as error:
+            raise otherwise from error
+        if there.size or there.meta_data.get(_ENDED) != upload.upload_id:
+            raise otherwise from cause
+        await self._delete_made(upload, str(there.extra.get("etag", "*")))
+
+    async def _delete_made(self, upload: MultipartUpload, etag: str) -> None:
         with suppress(PreconditionFailedError, ObjectDoesNotExistError):  # somebody stored another
             await self._send(
                 "DELETE",
@@ -342,14 +367,8 @@ class BlobUploads(BlobLists):
                 upload.name,
                 headers={"if-match": etag},
                 operation="DeleteBlob",
+                missing=ObjectDoesNotExistError,
             )
-
-    async def _made_empty(self, upload: MultipartUpload, error: PreconditionFailedError) -> str:
-        """Return the ETag of the empty blob that an earlier try has made."""
-        there = await self._blob(upload.container, upload.name)
-        if there.size or await self._uncommitted(upload.container, upload.name):
-            raise _stay(upload, "there is a blob of that name") from error
-        return str(there.extra.get("etag", ""))
 
     async def list_multipart_uploads(
         self, container: Container, prefix: str | None, cursor: str | None
@@ -396,6 +415,10 @@ def _began(upload_id: str) -> datetime | None:
 
 def _in_order(owners: Iterable[str]) -> list[str]:
     return sorted(set(owners))
+
+
+def _not_there(upload: MultipartUpload) -> NotFoundError:
+    return NotFoundError(f"there is no upload {upload.upload_id} of {upload.name[:200]!r}")
 
 
 def _stay(upload: MultipartUpload, why: str) -> ConflictError:

@@ -196,7 +196,6 @@ CASES = {
                 source_etag=ETAG,
                 source_match_condition=_IF_NOT_MODIFIED,
             ),
-            sdk.get_blob_client("box", "copy").get_blob_properties(),
         ),
     ),
     "get tags": (ours("get_object_tags", _OBJECT), blob_client("get_blob_tags")),
