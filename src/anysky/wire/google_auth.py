@@ -66,7 +66,7 @@ class _File(msgspec.Struct, kw_only=True):
     token_url: str = ""
     credential_source: Any = None
     service_account_impersonation_url: str = ""
-    source_credentials: msgspec.Raw | None = None
+    source_credentials: msgspec.Raw = msgspec.Raw(b"{}")
     delegates: list[str] = msgspec.field(default_factory=list[str])
 
     def __repr__(self) -> str:
@@ -215,7 +215,7 @@ class GoogleIdentity:
         if file.type == "external_account":
             return self._external_account(file)
         if file.type == "impersonated_service_account" and depth < _DEEPEST:
-            source = Secret(bytes(file.source_credentials or b"{}").decode())
+            source = Secret(bytes(file.source_credentials).decode())
             url = file.service_account_impersonation_url
             return Impersonated(self._world, self._read(source, depth + 1), url, file.delegates)
         raise InvalidAccountError(
