@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from anysky.providers.openstack.storage import Swift
 from anysky.storage import get_driver
 
 PAGE = 10
 """Entries of a page in the suites: a page of 1,000 takes long to fill."""
+
+
+def with_key(settings):
+    """Return settings of an account that has a key for signed URLs."""
+    with get_driver("openstack_swift")(**settings) as driver:
+        driver.call(Swift.set_temp_url_key)
+    return settings
 
 
 def empty(settings):

@@ -10,6 +10,7 @@
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -125,7 +126,8 @@ class Swift(Script):
 
 def free_ports(count: int) -> int:
     """Return the first of so many ports that nobody listens at."""
-    for first in range(20000 + os.getpid() % 5000, 32000, count):
+    for _ in range(100):
+        first = random.randrange(20000, 32000)
         with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
             for port in range(first, first + count):
                 stack.enter_context(socket.create_server(("127.0.0.1", port)))

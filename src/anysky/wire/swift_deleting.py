@@ -40,7 +40,8 @@ class SwiftDeleting(SwiftRequests):
         """Delete an object, and the segments of one that is made of a static manifest.
 
         Those of a dynamic large object stay, for its manifest names only how they begin. In a
-        container with versions all stay, until the version is deleted.
+        container with versions all stay, until the version is deleted; after the latest one the
+        name means the version before it.
 
         https://docs.openstack.org/api-ref/object-store/#delete-object
 
@@ -51,6 +52,8 @@ class SwiftDeleting(SwiftRequests):
             await self._delete_with_segments(obj)
         else:
             await self._delete_plain(obj)
+        if isinstance(obj, ObjectVersion) and obj.is_latest:
+            await self._make_latest(obj)
 
     async def delete_objects(self, objects: Sequence[Object]) -> list[CloudError | None]:
         """Delete up to 1,000 objects of one container, by one request where the cluster can.
@@ -124,6 +127,35 @@ class SwiftDeleting(SwiftRequests):
         if "x-object-version-id" in headers and not isinstance(obj, ObjectVersion):
             return False  # the version stays, and needs them
         return answers.is_large(headers) and "x-object-manifest" not in headers
+
+    async def _make_latest(self, gone: ObjectVersion) -> None:
+        """Let an object's name mean the version before the one that was deleted.
+
+        https://docs.openstack.org/swift/latest/middleware.html#object-versioning
+        """
+        response = await self._send(
+            "GET",
+            gone.container.name,
+            params=[
+                ("format", "json"),
+                ("limit", "1"),
+                ("versions", "true"),
+                ("prefix", gone.name),
+            ],
+            operation="list versions",
+        )
+        entries = answers.decoded(response, list[answers.Entry])
+        before = [answers.listed_version(one, gone.container) for one in entries]
+        if not before or before[0].name != gone.name or before[0].is_delete_marker:
+            return
+        if not before[0].is_latest:
+            await self._send(
+                "PUT",
+                gone.container.name,
+                gone.name,
+                params=requests.version_params(before[0]),
+                operation="restore version",
+            )
 
     async def _delete_with_segments(self, obj: Object) -> None:
         response = await self._send(
