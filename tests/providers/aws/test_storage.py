@@ -20,7 +20,8 @@ from anysky.errors import (
     ObjectDoesNotExistError,
     UnsupportedOperationError,
 )
-from anysky.model.storage import Container
+from anysky.model.storage import Container, ObjectSpec
+from anysky.providers.aws.storage import S3
 from anysky.transport.tracing import Hooks
 
 KEYS = [
@@ -201,9 +202,18 @@ def test_every_request_fits_the_model(api, moto):
     assert api.do(driver.get_object_tags(obj)) == {"a": "b"}
     assert read(api, driver.download_object_range_as_stream(small, 1, 4)) == b"xxx"
     assert [item.name for item in api.do(other.iterate_objects())] == ["big", "copy"]
-    for item in (obj, small):
-        api.do(driver.get_object("other", item.name))
-        api.do(item.delete())
+    api.do(driver.set_object_tags(obj, {}))
+    api.do(driver.update_object(small, meta_data={"b": "c"}))
+    assert [item.name for item in api.do(other.list_directory("b"))] == ["big"]
+    assert api.do(driver.get_versioning(other)) is False
+    api.do(driver.set_versioning(other, True))
+    api.do(small.delete())
+    versions = api.do(driver.list_object_versions(other))
+    api.do(driver.get_object_version("other", "big", versions[0].version_id))
+    assert api.do(driver.delete_objects(versions)).done == versions
+    upload = api.do(driver.call(S3.begin_multipart_upload, other, ObjectSpec("open")))
+    assert api.do(driver.call(S3.list_parts, upload)) == []
+    api.do(driver.abort_multipart_upload(upload))
     assert api.do(driver.list_multipart_uploads(other)) == []
     api.do(driver.list_containers())
     api.do(driver.get_container("other"))
@@ -216,19 +226,26 @@ def test_every_request_fits_the_model(api, moto):
     ]
     assert operations == [one.operation for one in sent]
     assert set(operations) == {
+        "AbortMultipartUpload",
         "CompleteMultipartUpload",
         "CopyObject",
         "CreateBucket",
         "CreateMultipartUpload",
         "DeleteBucket",
         "DeleteObject",
+        "DeleteObjectTagging",
+        "DeleteObjects",
+        "GetBucketVersioning",
         "GetObject",
         "GetObjectTagging",
         "HeadBucket",
         "HeadObject",
         "ListBuckets",
         "ListMultipartUploads",
+        "ListObjectVersions",
         "ListObjectsV2",
+        "ListParts",
+        "PutBucketVersioning",
         "PutObjectTagging",
         "UploadPart",
     }
