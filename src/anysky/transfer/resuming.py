@@ -37,6 +37,7 @@ __all__ = ["ResumableUpload"]
 
 _PIECE = 1024 * 1024
 _READ_BACK = "crc32"
+_PATIENCE, _FIRST_WAIT = 8.0, 0.25
 # After these the same upload would fail again: what is there of it is of no use.
 _HOPELESS = (
     InvalidRequestError,
@@ -156,7 +157,20 @@ class ResumableUpload:
         return earlier
 
     async def _completed(self) -> Object | None:
-        """Return the object if an earlier try has made it, and was killed before it knew."""
+        """Return the object if an earlier try has made it, and was killed before it knew.
+
+        The provider may be at it still, so that it is looked for several times.
+        """
+        end, wait = self._runtime.now() + _PATIENCE, _FIRST_WAIT
+        while True:
+            stored = await self._same_object()
+            if stored is not None or self._runtime.now() + wait > end:
+                return stored
+            await self._runtime.sleep(wait)
+            wait *= 2
+
+    async def _same_object(self) -> Object | None:
+        """Return the object if it has the content of the file."""
         try:
             found = await self._backend.get_object(self._container.name, self._spec.name)
         except NotFoundError:

@@ -118,7 +118,7 @@ class ContentStream:
         if self._position - self._broken_at >= _ENOUGH:
             self._tries = 0
         self._tries += 1
-        if condition is None or self._tries > _TRIES:
+        if condition is None or self._tries > _TRIES or self._position >= self._total:
             raise error
         self._broken_at = self._position
         runtime = self._backend.runtime
@@ -131,9 +131,12 @@ class ContentStream:
         except PreconditionFailedError as changed:
             changed.message = f"the object {self._obj.name!r} has changed while it was read"
             raise
-        except InvalidRequestError:  # there is no rest: it had been read to its end
-            raise error from None
         self.is_resumed = True
+
+    @property
+    def _total(self) -> int:
+        """The byte before which there must be something left to read."""
+        return self._obj.size if self._end is None else min(self._end, self._obj.size)
 
     def _same(self) -> Condition | None:
         """Return what makes sure that the rest is of the same object; None if nothing does."""
