@@ -240,6 +240,9 @@ class GoogleImitation(Imitation):
         content = self.contents[item["generation"]]
         headers = {"X-Goog-Hash": f"crc32c={item['crc32c']},md5={item['md5Hash']}"}
         headers["Content-Type"] = item["contentType"]
+        headers["X-Goog-Stored-Content-Encoding"] = item.get("contentEncoding", "identity")
+        if "contentEncoding" in item:
+            headers["Content-Encoding"] = item["contentEncoding"]
         span = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("range", ""))
         if span is None:
             return Answer(200, content, headers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from urllib.parse import urlsplit
 
@@ -456,6 +457,31 @@ def test_every_request_is_one_of_google_s_own_description(driver, box, google):
             "objects.rewrite",
         )
     }
+
+
+async def _asyncio_content(google):
+    given = {"credentials": google.key_file, "endpoint": google.url, "rate": 0}
+    async with aio_storage.get_driver("google_storage")(**given) as driver:
+        obj = await driver.get_object("anysky-box", "name.gz")
+        return b"".join([piece async for piece in obj.as_stream()])
+
+
+def test_compressed_content_comes_as_it_was_stored(box, google):
+    content = gzip.compress(b"content")
+    obj = box.upload_object_via_stream(content, "name.gz", headers={"Content-Encoding": "gzip"})
+
+    assert (obj.size, obj.extra["content_encoding"]) == (len(content), "gzip")
+    assert b"".join(obj.as_stream()) == content
+    assert asyncio.run(_asyncio_content(google)) == content
+
+
+def test_content_that_was_compressed_on_its_way_is_refused(box, google):
+    obj = box.upload_object_via_stream(b"content", "name")
+    headers = {"Content-Encoding": "gzip", "X-Goog-Stored-Content-Encoding": "identity"}
+    google.fail_next(200, body=b"whatever", headers=headers, path="/download/.*")
+
+    with pytest.raises(MalformedResponseError, match="comes as gzip, and was not stored so"):
+        list(obj.as_stream())
 
 
 async def _names(google):

@@ -205,6 +205,16 @@ def test_the_address_of_a_session_is_not_shown(driver, box, google):
     assert upload.extra["session"].startswith("/upload/storage/v1/b/anysky-box/o?")
 
 
+def test_errors_do_not_show_the_session(driver, box, google):
+    upload = begun(driver, box)
+    session = next(iter(google.sessions))
+    google.fail_next(400, method="PUT", headers={"X-GUploader-UploadID": session})
+
+    with pytest.raises(InvalidRequestError) as caught:
+        driver.call(GoogleStorage.list_parts, upload)
+    assert session not in str(caught.value) + repr(vars(caught.value))
+
+
 def test_another_process_goes_on_with_an_upload(driver, box):
     upload = begun(driver, box)
     part(driver, upload, 1, 0, b"x" * KIB256)
@@ -272,6 +282,14 @@ def test_an_upload_that_was_ended_is_not_found(driver, box):
         driver.abort_multipart_upload(upload)
     with pytest.raises(NotFoundError, match="it has no address"):
         driver.abort_multipart_upload(MultipartUpload(box, "big", "id"))
+
+
+def test_499_says_that_an_upload_was_ended(driver, box, google):
+    upload = begun(driver, box)
+    google.fail_next(499, method="PUT", body=b"")
+
+    with pytest.raises(NotFoundError, match="has been ended"):
+        part(driver, upload, 1, 0, b"x" * KIB256)
 
 
 def test_a_session_at_another_host_is_refused(driver, box, google):

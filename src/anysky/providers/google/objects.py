@@ -11,12 +11,13 @@ from typing import ClassVar
 from anysky.errors import (
     CloudError,
     InvalidRequestError,
+    MalformedResponseError,
     ObjectDoesNotExistError,
     OutcomeUnknownError,
     PreconditionFailedError,
 )
 from anysky.model.storage import Condition, Container, Object, ObjectSpec
-from anysky.transport.base import Body, ByteStream, Request
+from anysky.transport.base import Body, ByteStream, Request, Response
 from anysky.wire.s3_content import (
     EmptyStream,
     ExactStream,
@@ -164,6 +165,7 @@ class GoogleObjects(GoogleResumable):
             raise
         stream = response.stream or EmptyStream()
         try:
+            _check_encoding(response)
             length = expected_length(response, start, end)
             digests = checksums_of_header(response.headers.get("x-goog-hash", ""))
             return ExactStream(stream, length, digests.get("md5") if start is None else None)
@@ -184,3 +186,11 @@ class GoogleObjects(GoogleResumable):
         await self._api.send(
             "DELETE", object_path(obj), params=version_params(obj), kinds=NO_OBJECT
         )
+
+
+def _check_encoding(response: Response) -> None:
+    """See that nobody has compressed the content on its way."""
+    stored = response.headers.get("x-goog-stored-content-encoding")
+    found = response.headers.get("content-encoding", "identity")
+    if stored == "identity" and found != "identity":
+        raise MalformedResponseError(f"the content comes as {found[:40]}, and was not stored so")

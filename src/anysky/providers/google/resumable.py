@@ -11,10 +11,12 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from typing import ClassVar
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
 from anysky.errors import (
+    CloudError,
     ConflictError,
     MalformedResponseError,
     NotFoundError,
@@ -182,8 +184,7 @@ class GoogleResumable(GoogleStorageBase):
         Raises:
             NotFoundError: It has been ended, or is complete.
         """
-        request = _of_session(upload, "DELETE", {}, b"")
-        await self._api.exchange(request, good=(_CANCELLED,))
+        await self._send_session(upload, "DELETE", {}, b"")
 
     async def _send_all(
         self, upload: MultipartUpload, offset: int, body: Body, size: int, total: int | None
@@ -253,22 +254,32 @@ class GoogleResumable(GoogleStorageBase):
         """Send bytes, or ask how many are there; the answer says it either way."""
         span = "*" if start is None or not size else f"{start}-{start + size - 1}"
         headers = {**_NO_308, "Content-Range": f"bytes {span}/{'*' if total is None else total}"}
-        request = _of_session(upload, "PUT", headers, body if body is not None and size else b"")
+        content = body if body is not None and size else b""
         try:
-            return await self._api.exchange(request)
+            response = await self._send_session(upload, "PUT", headers, content)
         except UnsafeResponseError as error:
             if error.status != _INCOMPLETE:
                 raise
             return Response(_INCOMPLETE, error.headers, attempts=error.attempts)
+        if response.status == _CANCELLED:
+            raise NotFoundError("the upload has been ended", status=_CANCELLED)
+        return response
 
-
-def _of_session(
-    upload: MultipartUpload, method: str, headers: Mapping[str, str], body: bytes | Body
-) -> Request:
-    session = str(upload.extra.get(_SESSION, ""))
-    if not session.startswith(f"{UPLOAD}/"):
-        raise NotFoundError("there is no such upload: it has no address")
-    return Request(method, session, (), headers, body, operation="go on with an upload")
+    async def _send_session(
+        self, upload: MultipartUpload, method: str, headers: Mapping[str, str], body: bytes | Body
+    ) -> Response:
+        session = str(upload.extra.get(_SESSION, ""))
+        if not session.startswith(f"{UPLOAD}/"):
+            raise NotFoundError("there is no such upload: it has no address")
+        request = Request(method, session, (), headers, body, operation="go on with an upload")
+        try:
+            return await self._api.exchange(request, good=(_CANCELLED,))
+        except CloudError as error:
+            # Google's id of the request is that of the session, which is as good as a password.
+            known = ("resumable", upload.name)
+            values = [value for _, value in parse_qsl(urlsplit(session).query)]
+            error.redact(value for value in values if value not in known)
+            raise
 
 
 def _check_digests(content: bytes, wanted: Mapping[str, str]) -> None:
