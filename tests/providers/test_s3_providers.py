@@ -120,7 +120,7 @@ def test_keys_come_from_the_environment(monkeypatch):
 @pytest.mark.parametrize(
     ("provider", "settings", "message"),
     [
-        (Provider.S3_COMPATIBLE, {}, "needs 'endpoint'"),
+        (Provider.S3_COMPATIBLE, {}, "needs an endpoint"),
         (Provider.MINIO, {}, "needs an endpoint"),
         (Provider.R2, {}, "needs 'account_id' as a part of its host's name"),
         (Provider.R2, {"account_id": "evil.example/"}, "evil.example/"),

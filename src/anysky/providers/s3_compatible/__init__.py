@@ -14,7 +14,9 @@ class S3CompatibleAccount(S3Account):
     """Settings for a service that speaks S3."""
 
     endpoint: str = setting(
-        "URL of the service, for example https://storage.example.com:9000", env=("S3_ENDPOINT",)
+        "URL of the service, for example https://storage.example.com:9000",
+        env=("S3_ENDPOINT",),
+        default="",
     )
 
 
