@@ -198,7 +198,8 @@ class BlobStorage(BlobBatches):
 
         Raises:
             ObjectDoesNotExistError: There is none of this name.
-            ConflictError: It has snapshots, which are not deleted by the way.
+            ConflictError: It has snapshots, which are not deleted by the way: see
+                `delete_snapshots`.
         """
         try:
             await self._send(
@@ -212,6 +213,20 @@ class BlobStorage(BlobBatches):
         except ObjectDoesNotExistError as error:
             if error.attempts == 1:  # else an earlier try, whose answer was lost, deleted it
                 raise
+
+    async def delete_snapshots(self, obj: Object) -> None:
+        """Delete all snapshots of a blob, and leave the blob as it is.
+
+        https://learn.microsoft.com/azure/storage/blobs/snapshots-overview
+        """
+        await self._send(
+            "DELETE",
+            obj.container.name,
+            obj.name,
+            headers={"x-ms-delete-snapshots": "only"},
+            operation="DeleteSnapshots",
+            missing=ObjectDoesNotExistError,
+        )
 
     # -- tags ------------------------------------------------------------------------------------
 

@@ -338,6 +338,8 @@ class BlobUploads(BlobLists):
                 body=requests.block_list([]),
                 operation="PutBlockList",
             )
+        except OutcomeUnknownError as error:
+            await self._delete_empty(upload, error)
         except PreconditionFailedError as error:
             await self._delete_empty(upload, _stay(upload, "there is a blob of that name"), error)
         else:
