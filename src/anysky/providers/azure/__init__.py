@@ -91,7 +91,9 @@ class Azure(Account):
     def load(cls, given: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Self:
         """Make an account; see `Account.load`. Libcloud's names of settings are taken as well."""
         named = {_LIBCLOUD.get(name, name): value for name, value in given.items()}
-        if str(named.get("auth")).lower() == _LIBCLOUD_ENTRA:
+        auth = named.get("auth")
+        plain = auth.reveal() if isinstance(auth, Secret) else auth
+        if isinstance(plain, str) and plain.lower() == _LIBCLOUD_ENTRA:
             named["client_secret"] = named.pop("account_key", None)
         chosen = {name for name, value in named.items() if value is not None}
         loaded = super().load(named, environ)
