@@ -15,6 +15,7 @@ from anysky.errors import (
     NotFoundError,
     ObjectHashMismatchError,
     OutcomeUnknownError,
+    PartialFailureError,
     PreconditionFailedError,
     UnsafeResponseError,
     UnsupportedOperationError,
@@ -331,3 +332,22 @@ def test_the_engine_uploads_in_parts(box, size, source):
 
     assert (obj.size, obj.hash) == (size, hashlib.md5(content).hexdigest())
     assert b"".join(obj.as_stream()) == content
+
+
+def test_a_file_goes_on_where_it_stopped(box, google, tmp_path, monkeypatch):
+    monkeypatch.setenv("ANYSKY_TRANSFERS", str(tmp_path / "state"))
+    content = bytes(range(251)) * 5300
+    source = tmp_path / "source.bin"
+    source.write_bytes(content)
+    transfer = TransferOptions(threshold=1, part_size=KIB256, resume=True)
+    google.fail_next(503, method="PUT", skip=2, times=4)
+
+    with pytest.raises(PartialFailureError):
+        box.upload_object(source, "big", transfer=transfer)
+    first = len(google.requests)
+    obj = box.upload_object(source, "big", transfer=transfer)
+
+    assert (obj.size, obj.hash) == (len(content), hashlib.md5(content).hexdigest())
+    again = google.requests[first:]
+    assert sum(len(each.body) for each in again) == len(content) - 2 * KIB256
+    assert len(google.sessions) == 1

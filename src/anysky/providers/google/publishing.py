@@ -76,29 +76,11 @@ class GooglePublishing(GoogleDeletions):
         when = datetime.fromtimestamp(int(self.runtime.time()), UTC)
         scope = f"{when:%Y%m%d}/auto/storage/goog4_request"
         path = f"/{quote(container.name)}/{quote(check_name(object_name), safe='/')}"
+        query = _query(await identity.email(), scope, when, expires)
         parts = urlsplit(self.connection.endpoint)
-        query = encode_query(
-            [
-                ("X-Goog-Algorithm", _ALGORITHM),
-                ("X-Goog-Credential", f"{await identity.email()}/{scope}"),
-                ("X-Goog-Date", f"{when:%Y%m%dT%H%M%SZ}"),
-                ("X-Goog-Expires", str(expires)),
-                ("X-Goog-SignedHeaders", "host"),
-            ]
-        )
-        canonical = "\n".join(
-            (
-                method,
-                parts.path + path,
-                query,
-                f"host:{parts.netloc}",
-                "",
-                "host",
-                "UNSIGNED-PAYLOAD",
-            )
-        )
+        canonical = _canonical(method, parts.netloc, parts.path + path, query)
         digest = hashlib.sha256(canonical.encode()).hexdigest()
-        text = "\n".join((_ALGORITHM, f"{when:%Y%m%dT%H%M%SZ}", scope, digest))
+        text = "\n".join((_ALGORITHM, _stamp(when), scope, digest))
         signature = (await identity.sign(text.encode())).hex()
         url = f"{self.connection.endpoint}{path}?{query}&X-Goog-Signature={signature}"
         return PresignedURL(url, method, {}, when + timedelta(seconds=expires))
@@ -156,6 +138,27 @@ class GooglePublishing(GoogleDeletions):
             kinds=NO_OBJECT,
             repeatable=True,
         )
+
+
+def _stamp(when: datetime) -> str:
+    return f"{when:%Y%m%dT%H%M%SZ}"
+
+
+def _query(email: str, scope: str, when: datetime, expires: int) -> str:
+    """Return what a signed URL says of its signature, in the order that is signed."""
+    return encode_query(
+        [
+            ("X-Goog-Algorithm", _ALGORITHM),
+            ("X-Goog-Credential", f"{email}/{scope}"),
+            ("X-Goog-Date", _stamp(when)),
+            ("X-Goog-Expires", str(expires)),
+            ("X-Goog-SignedHeaders", "host"),
+        ]
+    )
+
+
+def _canonical(method: str, host: str, path: str, query: str) -> str:
+    return "\n".join((method, path, query, f"host:{host}", "", "host", "UNSIGNED-PAYLOAD"))
 
 
 def _is_viewers(binding: _Binding) -> bool:
