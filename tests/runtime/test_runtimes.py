@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 import threading
 import time
@@ -59,6 +60,52 @@ def test_gather_stops_starting_after_a_failure(runtime):
     with pytest.raises(KeyError):
         complete(runtime, main())
     assert len(started) <= 4
+
+
+def test_hasty_gather_stops_what_runs(runtime):
+    stopped = []
+
+    async def job(number):
+        if number == 1:
+            await runtime.sleep(0.1)
+            raise KeyError(number)
+        try:
+            for _ in range(200):
+                await runtime.sleep(0.01)
+        finally:
+            stopped.append(number)
+
+    async def main():
+        return await runtime.gather([job(number) for number in range(3)], hasty=True)
+
+    begin = time.monotonic()
+    with pytest.raises(KeyError):
+        complete(runtime, main())
+    assert time.monotonic() - begin < 1.0
+    assert sorted(stopped) == [0, 2]
+
+
+def test_threads_stop_at_ctrl_c_also_those_that_they_have_started():
+    runtime, stopped = BlockingRuntime(), []
+
+    async def job(number):
+        try:
+            for _ in range(500):
+                await runtime.sleep(0.01)
+        finally:
+            stopped.append(number)
+
+    async def outer(number):
+        await runtime.gather([job(number), job(number + 1)])
+
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run(runtime.gather([outer(0), outer(2)]))
+    timer.join()
+    assert time.monotonic() - begin < 2.0
+    assert sorted(stopped) == [0, 1, 2, 3]
 
 
 def test_gather_returns_exceptions_that_are_results(runtime):

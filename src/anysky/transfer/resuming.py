@@ -273,4 +273,5 @@ def _read(begun: Any, container: Container, name: str) -> _Earlier | None:
     upload_id, extra, size = begun.get("id"), begun.get("extra"), begun.get("part_size")
     if not isinstance(upload_id, str) or not isinstance(extra, dict) or not isinstance(size, int):
         return None
-    return _Earlier(MultipartUpload(container, name, upload_id, None, extra), size)
+    known = cast("dict[str, Any]", extra)
+    return _Earlier(MultipartUpload(container, name, upload_id, None, known), size)

@@ -8,7 +8,7 @@ import os
 import secrets
 import stat
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 from anysky.errors import CloudError, InvalidRequestError
@@ -154,7 +154,7 @@ class Target:
             self.part.unlink()
 
     @contextlib.contextmanager
-    def errors(self) -> Iterator[None]:
+    def errors(self) -> Generator[None]:
         """Turn errors of the system into ours."""
         try:
             yield
@@ -176,7 +176,7 @@ class Target:
             os.truncate(self._fd, size)
 
     @contextlib.contextmanager
-    def _used(self) -> Iterator[int]:
+    def _used(self) -> Generator[int]:
         """Keep the file from being closed: its number could be another file's by then."""
         with self._free:
             if self._fd < 0:
