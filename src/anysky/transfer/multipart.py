@@ -168,16 +168,24 @@ class Multipart:
 
     async def put(self, supply: Supply) -> Object:
         """Send all parts and put them together; nothing of it stays if that fails."""
+        begun: MultipartUpload | None = None
+
+        async def begin_multipart_upload() -> MultipartUpload:
+            nonlocal begun
+            begun = await self._backend.begin_multipart_upload(self._container, self._spec)
+            return begun
+
         async with self._backend.ledger("upload_object") as ledger:
-            begin = self._backend.begin_multipart_upload(self._container, self._spec)
-            upload = await ledger.step(self.what, begin)
             try:
-                parts = await self.send_all(upload, supply, {})
-                stored = await self.complete(upload, parts)
+                # A cancellation that came meanwhile goes on when the upload is noted.
+                begun = await ledger.step(self.what, begin_multipart_upload())
+                parts = await self.send_all(begun, supply, {})
+                stored = await self.complete(begun, parts)
             except BaseException as error:
-                await self._runtime.finish(self.abort(ledger, upload, error))
+                if begun is not None:
+                    await self._runtime.finish(self.abort(ledger, begun, error))
                 raise
-            ledger.forget(upload)
+            ledger.forget(begun)
         return stored
 
     @property
