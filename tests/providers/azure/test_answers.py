@@ -29,7 +29,6 @@ from anysky.transport.retry import RetryPolicy
 
 BOX = Container("box")
 OBJECT = Object("name", 1, None, {}, {}, BOX)
-MD5 = "0" * 32
 QUICK = RetryPolicy(base=0.0, throttled_base=0.0)
 
 
@@ -65,9 +64,8 @@ def upload(driver, **spec):
 
 
 def refusal(status, code, text=""):
-    body = (
-        f"<Error><Code>{code}</Code><Message>{text or code}\nRequestId:1\nTime:2</Message></Error>"
-    )
+    message = f"{text or code}\nRequestId:1\nTime:2"
+    body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
     return status, {"x-ms-error-code": code}, body
 
 
@@ -234,7 +232,7 @@ def copying(recorder, *states):
     ]
 
 
-def test_a_copy_is_waited_for(recorder, driver, monkeypatch):
+def test_a_copy_is_waited_for(recorder, driver):
     copying(recorder, "pending", "pending", "success")
 
     copy = driver.copy_object(OBJECT, BOX, "copy")
@@ -277,7 +275,8 @@ def test_another_blob_in_the_place_of_a_copy_stays(recorder, driver):
 
 def batch(*answers):
     parts = [
-        f"Content-ID: {number}\r\n\r\nHTTP/1.1 {status} X\r\nx-ms-error-code: {code}\r\n\r\n{code}\r\n"
+        f"Content-ID: {number}\r\n\r\nHTTP/1.1 {status} X\r\n"
+        f"x-ms-error-code: {code}\r\n\r\n{code}\r\n"
         for number, (status, code) in enumerate(answers)
     ]
     body = "".join(f"--b\r\n{part}" for part in parts) + "--b--\r\n"
