@@ -9,13 +9,16 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from types import FrameType, TracebackType
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from anysky.interruption import PATIENCE, Interruption, Stop, current, stop
 from anysky.run import run
 from anysky.runtime.locks import ForkLock
 
 from .common import CommonRuntime, check_sleep, read_file, run_process
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
 
 __all__ = ["BlockingRuntime"]
 
@@ -59,33 +62,45 @@ class BlockingRuntime(CommonRuntime):
         """Run jobs in threads; see `Runtime.gather`."""
         if len(jobs) <= 1 or limit <= 1:
             return _one_by_one(jobs)
-        from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+        from concurrent.futures import (
+            FIRST_EXCEPTION,
+            CancelledError,
+            ThreadPoolExecutor,
+            wait,
+        )
 
         stopping = Stop(stop.get())
+        failures: list[BaseException] = []
+
+        def start(job: Coroutine[Any, Any, T]) -> T:
+            if failures:
+                raise CancelledError
+            stop.set(stopping)
+            try:
+                return run(job)
+            except BaseException as error:
+                failures.append(error)
+                if hasty:
+                    stopping.set()
+                raise
+
         pool = ThreadPoolExecutor(min(limit, len(jobs)), thread_name_prefix="anysky")
         futures: list[Future[T]] = []
-        failed: Future[T] | None = None
         try:
             for job in jobs:
                 context = contextvars.copy_context()
-                futures.append(pool.submit(context.run, _stoppable, job, stopping))
+                futures.append(pool.submit(context.run, start, job))  # one by one: Ctrl-C may come
             wait(futures, return_when=FIRST_EXCEPTION)
-            failed = next((one for one in futures if one.done() and one.exception()), None)
-            if hasty and failed is not None:
-                stopping.set()
         except BaseException:
             stopping.set()
             raise
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-            # After Ctrl-C, a thread that waits for a server that is silent is left behind.
-            begun = [one for one in futures if not one.cancelled()]
-            wait(begun, timeout=PATIENCE if stopping.is_set else None)
+            _end(pool, futures, PATIENCE if stopping.is_set else None)
             for job in jobs:
-                with suppress(ValueError):  # it is that of such a thread
+                with suppress(ValueError):  # it is that of a thread that was left behind
                     job.close()
-        if failed is not None:
-            failed.result()
+        if failures:
+            raise failures[0]
         return [future.result() for future in futures]
 
     async def finish(self, job: Coroutine[Any, Any, T]) -> T:
@@ -122,9 +137,15 @@ class BlockingRuntime(CommonRuntime):
         return run_process(argv, timeout)
 
 
-def _stoppable(job: Coroutine[Any, Any, T], stopping: Stop) -> T:
-    stop.set(stopping)
-    return run(job)
+def _end(pool: Executor, futures: Sequence[Future[Any]], patience: float | None) -> None:
+    """Drop what has not started, and wait for the rest.
+
+    After Ctrl-C, a thread that waits for a server that is silent is left behind.
+    """
+    from concurrent.futures import wait
+
+    pool.shutdown(wait=False, cancel_futures=True)
+    wait([future for future in futures if not future.cancelled()], timeout=patience)
 
 
 def _later(handler: _Handler, interruption: Interruption) -> _Handler:
