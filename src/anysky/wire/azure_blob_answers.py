@@ -41,6 +41,7 @@ __all__ = [
     "Containers",
     "Listing",
     "Tags",
+    "Versions",
     "container_of_headers",
     "containers_of",
     "date_of",
@@ -53,6 +54,7 @@ __all__ = [
     "object_of_headers",
     "objects_of",
     "tree_of",
+    "version_listing_of",
     "version_of_headers",
     "versions_of",
 ]
@@ -60,6 +62,7 @@ __all__ = [
 R = TypeVar("R", bound=Record)
 
 _META = "x-ms-meta-"
+_ENCODED = b'Encoded="true"'
 _BOM = b"\xef\xbb\xbf"
 _MD5_BYTES = 16
 _EXTRA: Mapping[str, str] = {
@@ -99,8 +102,11 @@ class Containers(Record, root="EnumerationResults"):
     containers: list[_ContainerItem] = records("Containers/Container", _ContainerItem)
 
 
-class _Blob(Record):
+class _Named(Record):
     name: str = required("Name")
+
+
+class _Blob(_Named):
     size: int = integer("Properties/Content-Length", 0)
     etag: str = text("Properties/Etag", "")
     modified: str | None = text("Properties/Last-Modified")
@@ -109,13 +115,16 @@ class _Blob(Record):
     tier: str | None = text("Properties/AccessTier")
     blob_type: str | None = text("Properties/BlobType")
     version_id: str | None = text("VersionId")
+
+
+class _Version(_Blob):
     snapshot: str | None = text("Snapshot")
     is_current: bool = boolean("IsCurrentVersion", False)
     raw: bytes = source()
 
 
-class _BlobPrefix(Record):
-    name: str = required("Name")
+class _BlobPrefix(_Named):
+    """What several names begin with."""
 
 
 class Listing(Record, root="EnumerationResults"):
@@ -124,6 +133,13 @@ class Listing(Record, root="EnumerationResults"):
     marker: str = text("NextMarker", "")
     blobs: list[_Blob] = records("Blobs/Blob", _Blob)
     prefixes: list[_BlobPrefix] = records("Blobs/BlobPrefix", _BlobPrefix)
+
+
+class Versions(Record, root="EnumerationResults"):
+    """The same with versions."""
+
+    marker: str = text("NextMarker", "")
+    blobs: list[_Version] = records("Blobs/Blob", _Version)
 
 
 class _Block(Record):
@@ -187,13 +203,28 @@ def listing_of(response: Response) -> Listing:
         MalformedResponseError: It is not the XML that the reference promises.
     """
     listing = decoded(response, Listing)
-    if b'Encoded="true"' in response.body:
+    if _ENCODED in response.body:
         tree = tree_of(response)
-        for blob, element in zip(listing.blobs, tree.all("Blobs/Blob/Name"), strict=True):
-            blob.name = _name_of(element)
-        for each, element in zip(listing.prefixes, tree.all("Blobs/BlobPrefix/Name"), strict=True):
-            each.name = _name_of(element)
+        _rename(listing.blobs, tree.all("Blobs/Blob/Name"))
+        _rename(listing.prefixes, tree.all("Blobs/BlobPrefix/Name"))
     return listing
+
+
+def version_listing_of(response: Response) -> Versions:
+    """Return a list of versions of blobs, as `listing_of`.
+
+    Raises:
+        MalformedResponseError: It is not the XML that the reference promises.
+    """
+    listing = decoded(response, Versions)
+    if _ENCODED in response.body:
+        _rename(listing.blobs, tree_of(response).all("Blobs/Blob/Name"))
+    return listing
+
+
+def _rename(items: Sequence[_Named], names: Sequence[Element]) -> None:
+    for item, element in zip(items, names, strict=True):
+        item.name = _name_of(element)
 
 
 def _name_of(element: Element) -> str:
@@ -240,7 +271,7 @@ def entries_of(listing: Listing, container: Container) -> list[Object | Prefix]:
     return sorted(found, key=lambda entry: entry.name.encode("utf-8", "surrogatepass"))
 
 
-def versions_of(blobs: Sequence[_Blob], container: Container) -> list[ObjectVersion]:
+def versions_of(blobs: Sequence[_Version], container: Container) -> list[ObjectVersion]:
     """Make versions of a list, by name, the latest of each first.
 
     The service lists those of one name from the oldest on; blobs without versions are left out.

@@ -6,18 +6,18 @@ Vendor's reference: https://learn.microsoft.com/rest/api/storageservices/list-bl
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
 from anysky.errors import ContainerDoesNotExistError, MalformedResponseError
 from anysky.model.storage import Container, Object, ObjectVersion, Prefix
 from anysky.paging import Page
+from anysky.transport.base import Response
 
 from . import azure_blob_answers as answers
 from .azure_blob_sending import BlobRequests
-from .xml import decode
 
 __all__ = ["BlobLists"]
 
+_LIST = (("restype", "container"), ("comp", "list"))
 _WRAPPED = b"<EnumerationResults><Blobs>%s</Blobs></EnumerationResults>"
 
 
@@ -66,8 +66,9 @@ class BlobLists(BlobRequests):
         """
         # The service lists the oldest first, so that the last name of a page is kept for the next.
         marker, kept = json.loads(cursor) if cursor else ("", "")
-        listing = await self._listing(container, prefix, marker, include="versions")
-        before = decode(_WRAPPED % kept.encode(), answers.Listing).blobs
+        response = await self._list(container, prefix, marker, include="versions")
+        listing = answers.version_listing_of(response)
+        before = answers.version_listing_of(Response(200, {}, _WRAPPED % kept.encode())).blobs
         found = [*before, *listing.blobs]
         following = _next(marker, listing.marker)
         if following is None:
@@ -87,6 +88,21 @@ class BlobLists(BlobRequests):
         include: str = "",
         most: int | None = None,
     ) -> answers.Listing:
+        found = await self._list(
+            container, prefix, cursor, delimiter=delimiter, include=include, most=most
+        )
+        return answers.listing_of(found)
+
+    async def _list(
+        self,
+        container: Container,
+        prefix: str | None,
+        cursor: str | None,
+        *,
+        delimiter: str = "",
+        include: str = "",
+        most: int | None = None,
+    ) -> Response:
         given = {
             "prefix": prefix,
             "delimiter": delimiter,
@@ -94,19 +110,13 @@ class BlobLists(BlobRequests):
             "marker": cursor,
             "maxresults": None if most is None else str(most),
         }
-        params: Sequence[tuple[str, str]] = [
-            ("restype", "container"),
-            ("comp", "list"),
-            *((name, value) for name, value in given.items() if value),
-        ]
-        response = await self._send(
+        return await self._send(
             "GET",
             container.name,
-            params=params,
+            params=[*_LIST, *((name, value) for name, value in given.items() if value)],
             operation="ListBlobs",
             missing=ContainerDoesNotExistError,
         )
-        return answers.listing_of(response)
 
 
 def _next(cursor: str | None, marker: str) -> str | None:
