@@ -225,7 +225,7 @@ class GoogleImitation(Imitation):
         self._bucket(bucket)
         if request.arg("uploadType") == "resumable":
             return self._begin(request, bucket)
-        boundary = request.headers["content-type"].partition("boundary=")[2].encode()
+        boundary = request.headers["content-type"].partition("boundary=")[2].strip('"').encode()
         _, resource, content, _ = re.split(rb"(?:^|\r\n)--" + boundary, request.body)
         meta = json.loads(resource.partition(b"\r\n\r\n")[2])
         return self._store(bucket, meta, content.partition(b"\r\n\r\n")[2], dict(request.query))
@@ -274,7 +274,7 @@ class GoogleImitation(Imitation):
 
     @route("POST", "/batch/storage/v1")
     def batch(self, request: Received) -> Answer:
-        boundary = request.headers["content-type"].partition("boundary=")[2].encode()
+        boundary = request.headers["content-type"].partition("boundary=")[2].strip('"').encode()
         answers = b""
         for part in request.body.split(b"--" + boundary)[1:-1]:
             line = re.search(rb"DELETE (\S+) HTTP/1.1", part)
