@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from anysky.providers.ceph.storage import CephStorage
 from anysky.storage import get_driver
 from anysky.testing import StorageSetup, cases
 from tests.servers.ceph import Ceph
@@ -32,6 +33,12 @@ def buckets_as_hosts(monkeypatch):
         return real("127.0.0.1" if is_local else host, *rest, **named)
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+
+def failures(kind, provider):
+    """The cases in which every request fails in turn."""
+    others = {case.name for case in cases(kind, provider, failures=False)}
+    return [case for case in cases(kind, provider) if case.name not in others]
 
 
 def settings(ceph, **others):
@@ -83,3 +90,26 @@ def test_storage(case, ceph):
 def test_storage_with_buckets_as_hosts(case, ceph):
     given = settings(ceph, endpoint=ceph.virtual_url, addressing="virtual")
     case.run(StorageSetup(given, reset=lambda: empty(ceph)))
+
+
+def unfinished(ceph):
+    """Ids of the uploads that have parts; those without any cost nothing."""
+    with get_driver("ceph")(**settings(ceph)) as driver:
+        return [
+            upload.upload_id
+            for container in driver.list_containers()
+            for upload in driver.list_multipart_uploads(container)
+            if driver.call(CephStorage.list_parts, upload)
+        ]
+
+
+@pytest.mark.parametrize("case", failures("storage", "ceph"), ids=str)
+def test_failures(case, ceph):
+    case.run(
+        StorageSetup(
+            settings(ceph),
+            reset=lambda: empty(ceph),
+            patience=5.0,
+            others=lambda: unfinished(ceph),
+        )
+    )
