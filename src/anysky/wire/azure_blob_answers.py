@@ -9,8 +9,6 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from email.errors import HeaderParseError
-from email.header import decode_header, make_header
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -406,6 +404,9 @@ def _metadata(value: str) -> str:
     """Decode a value that was encoded (RFC 2047) because no header field could hold it."""
     if not (value.startswith("=?") and value.endswith("?=")):
         return value
+    from email.errors import HeaderParseError
+    from email.header import decode_header, make_header
+
     try:
         return str(make_header(decode_header(value)))
     except (HeaderParseError, LookupError, ValueError):

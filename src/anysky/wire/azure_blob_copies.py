@@ -5,6 +5,7 @@ Vendor's reference: https://learn.microsoft.com/rest/api/storageservices/copy-bl
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -14,6 +15,7 @@ from anysky.errors import (
     ConflictError,
     InvalidRequestError,
     ObjectDoesNotExistError,
+    PreconditionFailedError,
     ProviderUnavailableError,
 )
 from anysky.ledger import unnoted
@@ -189,29 +191,40 @@ class BlobCopies(BlobUploads):
         return await self._changed(known, changes)
 
     async def _changed(self, known: Object, changes: ObjectChanges) -> Object:
-        condition = _unchanged(known)
         if changes.meta_data is not None:
             headers = requests.metadata_headers(changes.meta_data)
-            response = await self._set(known, "metadata", "SetBlobMetadata", headers | condition)
-            condition = {"if-match": response.headers.get("etag", "*")}
+            known = await self._replace(known, "metadata", headers, changes)
         if changes.content_type is not None:
             headers = _properties_of(known) | {"x-ms-blob-content-type": changes.content_type}
-            await self._set(known, "properties", "SetBlobProperties", headers | condition)
+            known = await self._replace(known, "properties", headers, changes)
         if changes.storage_class is not None:
             headers = {"x-ms-access-tier": changes.storage_class}
-            await self._set(known, "tier", "SetBlobTier", headers)
+            await self._set(known, "tier", headers)
         return await self._known(known)
 
-    async def _set(
-        self, obj: Object, what: str, operation: str, headers: Mapping[str, str]
-    ) -> Response:
+    async def _replace(
+        self, known: Object, what: str, headers: Mapping[str, str], changes: ObjectChanges
+    ) -> Object:
+        """Change a blob unless it is another by now, and return it with its new ETag."""
+        try:
+            response = await self._set(known, what, {**headers, **_unchanged(known)})
+        except PreconditionFailedError as error:
+            there = await self._known(known)
+            # An earlier try, whose answer was lost, may have changed it.
+            if error.attempts == 1 or not _is_changed(there, known, what, changes):
+                raise
+            return there
+        etag = {"etag": response.headers.get("etag", "*")}
+        return dataclasses.replace(known, extra={**known.extra, **etag})
+
+    async def _set(self, obj: Object, what: str, headers: Mapping[str, str]) -> Response:
         return await self._send(
             "PUT",
             obj.container.name,
             obj.name,
             params=[("comp", what), *requests.version_params(obj)],
             headers=headers,
-            operation=operation,
+            operation=f"SetBlob{what.capitalize()}",
             missing=ObjectDoesNotExistError,
         )
 
@@ -250,6 +263,16 @@ def _copied(
         extra["storage_class"] = changes.storage_class
     meta_data = {one.lower(): value for one, value in (changes.meta_data or {}).items()}
     return Object(name, known.size, known.hash, extra, meta_data or known.meta_data, container)
+
+
+def _is_changed(there: Object, known: Object, what: str, changes: ObjectChanges) -> bool:
+    """Whether a blob is what it was, but for the change that was asked for."""
+    if (there.size, there.hash) != (known.size, known.hash):
+        return False
+    if what == "properties":
+        return there.extra.get("content_type") == changes.content_type
+    wanted = {name.lower(): value for name, value in (changes.meta_data or {}).items()}
+    return there.meta_data == wanted
 
 
 def _unchanged(obj: Object) -> dict[str, str]:

@@ -10,9 +10,10 @@ import urllib.parse
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from email.utils import formatdate, parsedate_to_datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from anysky.errors import InvalidAccountError, InvalidRequestError, UnsupportedOperationError
+from anysky.runtime.base import Runtime
 from anysky.secret import Secret
 from anysky.transport.base import Request, Response, encode_query
 from anysky.transport.signing import with_headers
@@ -27,11 +28,7 @@ from .azure_shared_key import (
     signature,
     string_to_sign,
 )
-
-if TYPE_CHECKING:
-    from anysky.runtime.base import Runtime
-
-    from .azure_tokens import TokenCache
+from .azure_tokens import TokenCache
 
 __all__ = [
     "AnonymousSigner",

@@ -14,7 +14,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from anysky.errors import (
@@ -27,12 +27,9 @@ from anysky.errors import (
     OutcomeUnknownError,
     ProviderUnavailableError,
 )
+from anysky.runtime.base import Runtime
 from anysky.secret import Secret
-from anysky.transport.base import Request, encode_query, quote
-
-if TYPE_CHECKING:
-    from anysky.runtime.base import Runtime
-    from anysky.transport.base import Response, Transport
+from anysky.transport.base import Request, Response, Transport, encode_query, quote
 
 __all__ = [
     "Token",

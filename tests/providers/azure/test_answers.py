@@ -215,6 +215,21 @@ def test_a_blob_deleted_by_the_lost_try_is_deleted(recorder, driver):
     assert driver.delete_object(OBJECT)
 
 
+def test_a_change_made_by_the_lost_try_is_made(recorder, driver):
+    unmet = refusal(412, "ConditionNotMet")
+    there = {"x-ms-meta-owner": "sky", "Content-Type": "text/csv"}
+    recorder.answers["HEAD", "", True] = [(200, {}, ""), *[(200, there, "")] * 4]
+    recorder.answers["PUT", "metadata", True] = [FAILED, unmet]
+    recorder.answers["PUT", "properties", True] = [FAILED, unmet]
+
+    changed = driver.update_object(OBJECT, content_type="text/csv", meta_data={"Owner": "sky"})
+    recorder.answers["PUT", "metadata", True] = [FAILED, unmet]
+    with pytest.raises(PreconditionFailedError):
+        driver.update_object(OBJECT, meta_data={"owner": "else"})
+
+    assert (changed.meta_data, changed.extra["content_type"]) == ({"owner": "sky"}, "text/csv")
+
+
 # -- copies --------------------------------------------------------------------------------------
 
 

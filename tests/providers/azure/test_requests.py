@@ -179,11 +179,11 @@ CASES = {
         blob_client("get_block_list", "uncommitted"),
     ),
     "set the tier": (
-        ours("_set", _OBJECT, "tier", "SetBlobTier", {"x-ms-access-tier": "Cool"}),
+        ours("_set", _OBJECT, "tier", {"x-ms-access-tier": "Cool"}),
         blob_client("set_standard_blob_tier", "Cool"),
     ),
     "set metadata": (
-        ours("_set", _OBJECT, "metadata", "SetBlobMetadata", {"x-ms-meta-owner": "sky"}),
+        ours("_set", _OBJECT, "metadata", {"x-ms-meta-owner": "sky"}),
         blob_client("set_blob_metadata", {"owner": "sky"}),
     ),
     "copy a blob": (
