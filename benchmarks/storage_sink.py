@@ -1,7 +1,7 @@
 """An S3 server that stores nothing, in a process of its own: what is measured is the client.
 
 What is sent is thrown away; what is read are zeros from a sparse file, sent by the kernel. It
-checks no signatures. An object's size stands in its name: ``size-1073741824``. The process prints its
+checks no signatures. An object's size stands in its name: ``size-4096``. The process prints its
 URL and ends when its standard input is closed.
 """
 

@@ -17,8 +17,8 @@ from anysky.runtime.blocking import BlockingRuntime
 from anysky.secret import Secret
 from anysky.transport.base import Response
 from anysky.wire.openstack_auth import (
-    Credentials,
     Endpoint,
+    OpenStackCredentials,
     SignIn,
     keystone_body,
     keystone_session,
@@ -67,7 +67,7 @@ def url_of(catalog, region=None, interface="public", *, encrypted=True):
 
 
 def test_a_password_is_sent_with_names_and_domains():
-    credentials = Credentials(URL, username="u", password=Secret("pässword"), project="x")
+    credentials = OpenStackCredentials(URL, username="u", password=Secret("pässword"), project="x")
 
     assert keystone_body(credentials) == {
         "auth": {
@@ -83,7 +83,7 @@ def test_a_password_is_sent_with_names_and_domains():
 
 
 def test_ids_take_the_place_of_names():
-    credentials = Credentials(
+    credentials = OpenStackCredentials(
         URL, user_id="u1", password=Secret("p"), project_id="x1", username="u", project="x"
     )
 
@@ -94,7 +94,7 @@ def test_ids_take_the_place_of_names():
 
 
 def test_a_project_is_in_its_own_domain_if_that_is_named():
-    credentials = Credentials(
+    credentials = OpenStackCredentials(
         URL, token=Secret("t"), project="x", user_domain_id="d1", project_domain="other"
     )
 
@@ -115,7 +115,9 @@ def test_a_project_is_in_its_own_domain_if_that_is_named():
     ],
 )
 def test_an_application_credential_has_its_project_already(given, sent):
-    body = keystone_body(Credentials(URL, application_secret=Secret("s"), project="x", **given))
+    body = keystone_body(
+        OpenStackCredentials(URL, application_secret=Secret("s"), project="x", **given)
+    )
 
     assert body == {
         "auth": {
@@ -144,7 +146,7 @@ def test_an_application_credential_has_its_project_already(given, sent):
 )
 def test_what_is_missing_is_said(given, said):
     with pytest.raises(InvalidAccountError) as raised:
-        keystone_body(Credentials(URL, **given))
+        keystone_body(OpenStackCredentials(URL, **given))
 
     assert raised.value.message == said
 
@@ -288,7 +290,7 @@ def test_http_leads_to_http():
 )
 def test_the_version_in_the_url_does_not_matter(auth_url):
     transport = Answering(token())
-    credentials = Credentials(auth_url, username="u", password=Secret("p"), project="x")
+    credentials = OpenStackCredentials(auth_url, username="u", password=Secret("p"), project="x")
 
     run(SignIn(credentials, transport, BlockingRuntime()).session())
 
@@ -298,7 +300,7 @@ def test_the_version_in_the_url_does_not_matter(auth_url):
 
 def test_a_path_before_the_version_is_kept():
     transport = Answering(token())
-    credentials = Credentials(
+    credentials = OpenStackCredentials(
         "https://cloud.example.com/identity/v3", token=Secret("t"), project="x"
     )
 
@@ -317,7 +319,7 @@ def test_a_path_before_the_version_is_kept():
 )
 def test_a_refusal_is_told(status, body, kind, said):
     transport = Answering(Response(status, {}, body))
-    credentials = Credentials(URL, username="u", password=Secret("p"), project="x")
+    credentials = OpenStackCredentials(URL, username="u", password=Secret("p"), project="x")
 
     with pytest.raises(kind) as raised:
         run(SignIn(credentials, transport, BlockingRuntime()).session())

@@ -23,7 +23,7 @@ from anysky.model import storage as model
 from anysky.run import arun
 from anysky.runtime.asyncio import AsyncioRuntime
 from anysky.transfer.copying import copy_entry, local_entry
-from anysky.transfer.entries import Compare, Entry, Filter
+from anysky.transfer.entries import Compare, Entry, NameFilter
 from anysky.transfer.options import TransferOptions
 from anysky.transfer.places import CloudPlace, parse_place
 from anysky.transfer.reports import TransferReport
@@ -103,7 +103,7 @@ async def sync(
         delete=delete,
         max_delete=max_delete,
         dry_run=dry_run,
-        filter=Filter(tuple(include), tuple(exclude)),
+        filter=NameFilter(tuple(include), tuple(exclude)),
         compare=compare,
         concurrency=concurrency,
         transfer=transfer or TransferOptions(),
@@ -155,7 +155,7 @@ async def copy(
     try:
         if recursive and not isinstance(source, model.Object):
             options = SyncOptions(
-                filter=Filter(tuple(include), tuple(exclude)),
+                filter=NameFilter(tuple(include), tuple(exclude)),
                 compare="always",
                 concurrency=concurrency,
                 transfer=how,

@@ -124,6 +124,7 @@ class AnyskyFileSystem(AsyncFileSystem):
         transfer: TransferOptions | None = None,
         **options: Any,
     ) -> None:
+        """Make a file system; nothing is sent."""
         super().__init__(**{key: options[key] for key in options if key in self._OURS})
         name = provider or profile or os.environ.get("ANYSKY_PROFILE", "")
         found = find_profile(name)
@@ -435,6 +436,7 @@ class AnyskyFile(AbstractBufferedFile):
     """
 
     def __init__(self, fs: AnyskyFileSystem, path: str, mode: str, **kwargs: Any) -> None:
+        """Open an object; `AnyskyFileSystem.open` does so."""
         super().__init__(fs, path, mode, **kwargs)
         self._files = fs
         self._last = b""

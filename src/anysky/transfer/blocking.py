@@ -24,7 +24,7 @@ from anysky.run import run
 from anysky.runtime.blocking import BlockingRuntime
 from anysky.storage import Container, Object, ObjectVersion, Prefix, StorageDriver, get_driver
 from anysky.transfer.copying import copy_entry, local_entry
-from anysky.transfer.entries import Compare, Entry, Filter
+from anysky.transfer.entries import Compare, Entry, NameFilter
 from anysky.transfer.options import TransferOptions
 from anysky.transfer.places import CloudPlace, parse_place
 from anysky.transfer.reports import TransferReport
@@ -104,7 +104,7 @@ def sync(
         delete=delete,
         max_delete=max_delete,
         dry_run=dry_run,
-        filter=Filter(tuple(include), tuple(exclude)),
+        filter=NameFilter(tuple(include), tuple(exclude)),
         compare=compare,
         concurrency=concurrency,
         transfer=transfer or TransferOptions(),
@@ -156,7 +156,7 @@ def copy(
     try:
         if recursive and not isinstance(source, model.Object):
             options = SyncOptions(
-                filter=Filter(tuple(include), tuple(exclude)),
+                filter=NameFilter(tuple(include), tuple(exclude)),
                 compare="always",
                 concurrency=concurrency,
                 transfer=how,

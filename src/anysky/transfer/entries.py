@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from anysky.errors import InvalidRequestError
 
-__all__ = ["Compare", "Differ", "Entry", "Filter", "Unsorted", "key_of", "merged"]
+__all__ = ["Compare", "Differ", "Entry", "NameFilter", "Unsorted", "key_of", "merged"]
 
 Compare = Literal["always", "checksum", "mtime", "size"]
 Digest = Callable[["Entry", str], Coroutine[Any, Any, str]]
@@ -41,7 +41,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class NameFilter:
     """Which names are looked at.
 
     Attributes:

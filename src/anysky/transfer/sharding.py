@@ -94,7 +94,7 @@ class _Outcome:
 async def synchronise_sharded(
     source: Side, target: Side, options: SyncOptions, runtime: Runtime, scheduler: Scheduler
 ) -> TransferReport:
-    """Make the target what the source is, on a cluster; see `anysky.transfer.sync`.
+    """Make the target what the source is, on a cluster; see `anysky.transfer.blocking.sync`.
 
     Raises:
         InvalidRequestError: A side is local, or cannot be made again on another machine; or more

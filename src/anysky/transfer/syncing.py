@@ -19,7 +19,7 @@ from anysky.errors import (
 from anysky.runtime.base import Runtime
 
 from .copying import copy_entry
-from .entries import Differ, Entry, Filter, Unsorted, key_of, merged
+from .entries import Differ, Entry, NameFilter, Unsorted, key_of, merged
 from .options import TransferOptions
 from .reports import Action, TransferReport
 from .sides import CloudSide, LocalSide, Side
@@ -70,7 +70,7 @@ class SyncOptions:
     delete: bool = False
     max_delete: int | str | None = None
     dry_run: bool = False
-    filter: Filter = field(default_factory=Filter)
+    filter: NameFilter = field(default_factory=NameFilter)
     compare: str = "mtime"
     concurrency: int = 16
     transfer: TransferOptions = field(default_factory=TransferOptions)
@@ -220,13 +220,13 @@ def _share(given: int | str | None, there: int) -> int | None:
     return None if there < _FEW else there * int(number) // 100
 
 
-async def _pairs(source: Side, target: Side, chosen: Filter) -> _Pairs:
+async def _pairs(source: Side, target: Side, chosen: NameFilter) -> _Pairs:
     async for one, other in merged(source.entries(), target.entries()):
         if chosen.takes(_name(one, other)):
             yield one, other
 
 
-async def _sorted_pairs(source: Side, target: Side, chosen: Filter) -> _Pairs:
+async def _sorted_pairs(source: Side, target: Side, chosen: NameFilter) -> _Pairs:
     """List both sides as a whole and sort them here."""
     lists: list[list[Entry]] = []
     for side in (source, target):

@@ -37,8 +37,8 @@ from anysky.transport.signing import with_headers
 from .status import error_for, kind_of_status
 
 __all__ = [
-    "Credentials",
     "Endpoint",
+    "OpenStackCredentials",
     "ServiceSigner",
     "Session",
     "SignIn",
@@ -62,7 +62,7 @@ _SIGNED_WITH: ContextVar[Session | None] = ContextVar("anysky_openstack_session"
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
+class OpenStackCredentials:
     """Who signs in, where and for what.
 
     Attributes:
@@ -169,7 +169,7 @@ class _FailureBody(msgspec.Struct):
     error: _Failure
 
 
-def keystone_body(credentials: Credentials) -> dict[str, Any]:
+def keystone_body(credentials: OpenStackCredentials) -> dict[str, Any]:
     """Return what is sent to Keystone v3 for a token.
 
     https://docs.openstack.org/api-ref/identity/v3/#password-authentication-with-scoped-authorization
@@ -191,7 +191,7 @@ def keystone_body(credentials: Credentials) -> dict[str, Any]:
     return {"auth": {"identity": identity, "scope": {"project": _project(credentials)}}}
 
 
-def _application(credentials: Credentials) -> dict[str, Any]:
+def _application(credentials: OpenStackCredentials) -> dict[str, Any]:
     if credentials.application_secret is None:
         raise InvalidAccountError("an application credential has a secret: application_secret=")
     found: dict[str, Any] = {"secret": credentials.application_secret.reveal()}
@@ -202,7 +202,7 @@ def _application(credentials: Credentials) -> dict[str, Any]:
     return {"methods": ["application_credential"], "application_credential": found}
 
 
-def _user(credentials: Credentials) -> dict[str, Any]:
+def _user(credentials: OpenStackCredentials) -> dict[str, Any]:
     if credentials.user_id:
         return {"id": credentials.user_id}
     if not credentials.username:
@@ -211,7 +211,7 @@ def _user(credentials: Credentials) -> dict[str, Any]:
     return {"name": credentials.username, "domain": domain}
 
 
-def _project(credentials: Credentials) -> dict[str, Any]:
+def _project(credentials: OpenStackCredentials) -> dict[str, Any]:
     if credentials.project_id:
         return {"id": credentials.project_id}
     if not credentials.project:
@@ -306,7 +306,9 @@ class SignIn:
         runtime: Clocks and locks.
     """
 
-    def __init__(self, credentials: Credentials, transport: Transport, runtime: Runtime) -> None:
+    def __init__(
+        self, credentials: OpenStackCredentials, transport: Transport, runtime: Runtime
+    ) -> None:
         self.credentials = credentials
         self._transport = transport
         self._runtime = runtime

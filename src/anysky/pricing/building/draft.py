@@ -70,7 +70,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What a size has; see `anysky.pricing.model.Size`."""
+    """What a size has; see `anysky.pricing.sizes.Size`."""
 
     vcpu: float | None = None
     ram_mb: int | None = None

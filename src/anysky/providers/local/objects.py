@@ -25,7 +25,7 @@ from .folders import chain, folder_names, leaf, look, make_chain, open_file, pru
 from .names import parts_of
 
 __all__ = [
-    "Found",
+    "FoundObject",
     "Opened",
     "change",
     "check_condition",
@@ -43,7 +43,7 @@ _DEFAULT_TYPE = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundObject:
     """An object's file, open to read.
 
     Attributes:
@@ -58,7 +58,7 @@ class Found:
 
 
 @contextmanager
-def find(vessel: Vessel, name: str) -> Generator[Found]:
+def find(vessel: Vessel, name: str) -> Generator[FoundObject]:
     """Open an object's file.
 
     Raises:
@@ -66,7 +66,7 @@ def find(vessel: Vessel, name: str) -> Generator[Found]:
     """
     file, names, what = _open(vessel, name)
     try:
-        yield Found(file, what, names)
+        yield FoundObject(file, what, names)
     finally:
         os.close(file)
 

@@ -6,7 +6,7 @@ import re
 
 from anysky.backend.base import Connection
 from anysky.errors import InvalidAccountError
-from anysky.wire.openstack_auth import Credentials, ServiceSigner, SignIn
+from anysky.wire.openstack_auth import OpenStackCredentials, ServiceSigner, SignIn
 
 from . import OpenStack
 
@@ -43,7 +43,7 @@ def service_signer(
         connection: Reaches Keystone.
         services: Types under which the service may stand in the catalog, the best first.
     """
-    credentials = Credentials(
+    credentials = OpenStackCredentials(
         auth_url=account.auth_url or "",
         version=sign_in_version(account),
         username=account.username,
