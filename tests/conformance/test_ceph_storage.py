@@ -6,7 +6,6 @@ import socket
 
 import pytest
 
-from anysky.providers.ceph.storage import CephStorage
 from anysky.storage import get_driver
 from anysky.testing import StorageSetup, cases
 from tests.servers.ceph import Ceph
@@ -92,17 +91,6 @@ def test_storage_with_buckets_as_hosts(case, ceph):
     case.run(StorageSetup(given, reset=lambda: empty(ceph)))
 
 
-def unfinished(ceph):
-    """Ids of the uploads that have parts; those without any cost nothing."""
-    with get_driver("ceph")(**settings(ceph)) as driver:
-        return [
-            upload.upload_id
-            for container in driver.list_containers()
-            for upload in driver.list_multipart_uploads(container)
-            if driver.call(CephStorage.list_parts, upload)
-        ]
-
-
 @pytest.mark.parametrize("case", failures("storage", "ceph"), ids=str)
 def test_failures(case, ceph):
     case.run(
@@ -110,6 +98,5 @@ def test_failures(case, ceph):
             settings(ceph),
             reset=lambda: empty(ceph),
             patience=5.0,
-            others=lambda: unfinished(ceph),
         )
     )

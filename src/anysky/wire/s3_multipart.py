@@ -79,8 +79,7 @@ class S3Multipart(S3Requests):
             spec.name,
             params=[("uploads", "")],
             headers=start,
-            # Begun twice it leaves an upload without parts, which nobody sees or pays.
-            repeatable=True,
+            repeatable=False,  # begun twice it would leave an upload that nobody knows of
             operation="CreateMultipartUpload",
             missing=ContainerDoesNotExistError,
         )

@@ -146,28 +146,6 @@ def small_parts(monkeypatch):
     monkeypatch.setattr(S3Multipart, "parts", PartLimits(smallest=1))
 
 
-@pytest.fixture
-def begun_uploads(aws):
-    """Returns the names of the multipart uploads that have parts; the others cost nothing."""
-    cloud = client("s3", aws)
-
-    def parts_of(bucket, upload):
-        answer = cloud.list_parts(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
-        return answer.get("Parts")
-
-    def look():
-        buckets = [one["Name"] for one in cloud.list_buckets()["Buckets"]]
-        begun = [(name, cloud.list_multipart_uploads(Bucket=name)) for name in buckets]
-        return [
-            one["Key"]
-            for bucket, found in begun
-            for one in found.get("Uploads", ())
-            if parts_of(bucket, one)
-        ]
-
-    return look
-
-
 async def object_in_parts(trial):
     container = await trial.keep(trial.driver.create_container(trial.name("container")))
     return Order(
@@ -183,5 +161,5 @@ async def object_in_parts(trial):
 
 @pytest.mark.usefixtures("small_parts")
 @pytest.mark.parametrize("case", cases_of("storage", "s3", object_in_parts), ids=str)
-def test_s3(case, aws, begun_uploads):
-    case.run(StorageSetup(settings(aws), patience=5.0, others=begun_uploads))
+def test_s3(case, aws):
+    case.run(StorageSetup(settings(aws), patience=5.0))
