@@ -113,9 +113,7 @@ class BlobStorage(BlobBatches):
         Raises:
             ContainerIsNotEmptyError: There are blobs in it, or versions or snapshots of blobs.
         """
-        everything = "snapshots,versions"
-        listing = await self._listing(container, None, None, include=everything, most=1)
-        if listing.blobs or listing.marker:
+        if not await self._is_empty(container):
             raise ContainerIsNotEmptyError(f"the container {container.name!r} is not empty")
         try:
             await self._send(
@@ -128,6 +126,16 @@ class BlobStorage(BlobBatches):
         except ContainerDoesNotExistError as error:
             if error.attempts == 1:  # else an earlier try, whose answer was lost, deleted it
                 raise
+
+    async def _is_empty(self, container: Container) -> bool:
+        try:
+            listing = await self._listing(
+                container, None, None, include="snapshots,versions", most=1
+            )
+        except (InvalidRequestError, UnsupportedOperationError):
+            # An account with a hierarchical namespace has no versions to list.
+            listing = await self._listing(container, None, None, include="snapshots", most=1)
+        return not listing.blobs and not listing.marker
 
     # -- blobs -----------------------------------------------------------------------------------
 

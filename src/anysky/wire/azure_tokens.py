@@ -232,7 +232,11 @@ def managed_identity_tokens(
                 "no managed identity answers: this is no machine of Azure, or it has none; give "
                 f"an account key, a SAS token or a client secret ({error.message})"
             ) from error
-        return _token(response, "the managed identity service", runtime.time())
+        try:
+            return _token(response, "the managed identity service", runtime.time())
+        except CloudError as error:
+            error.redact([runtime.environ.get("IDENTITY_HEADER", "")])
+            raise
 
     return fetch
 
@@ -265,7 +269,11 @@ async def _sign_in(
         repeatable=True,  # a token more does no harm
         operation="EntraToken",
     )
-    return _token(await transport.send(request), "Microsoft Entra ID")
+    try:
+        return _token(await transport.send(request), "Microsoft Entra ID")
+    except CloudError as error:
+        error.redact(form.values())  # an answer may repeat what was sent
+        raise
 
 
 def _identity_request(environ: Mapping[str, str], client_id: str | None, resource: str) -> Request:

@@ -139,6 +139,16 @@ def test_what_is_no_list_is_refused(recorder, driver, body):
         driver.list_container_objects(BOX)
 
 
+def test_a_container_is_looked_into_also_where_there_are_no_versions(recorder, driver):
+    without = refusal(409, "FeatureNotSupportedForAccount")
+    recorder.answers["GET", "list", False] = [without, listing()]
+
+    assert driver.delete_container(BOX)
+
+    sent = [(request.method, request.arg("include")) for request in recorder.seen]
+    assert sent == [("GET", "snapshots,versions"), ("GET", "snapshots"), ("DELETE", None)]
+
+
 # -- refusals ------------------------------------------------------------------------------------
 
 

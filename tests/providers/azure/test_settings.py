@@ -14,22 +14,6 @@ DEVELOPMENT = "http://127.0.0.1:10000/devstoreaccount1"
 ENTRA = {"tenant_id": "t", "client_id": "c"}
 
 
-@pytest.fixture(autouse=True)
-def no_environment(monkeypatch):
-    for name in (
-        "AZURE_STORAGE_ACCOUNT",
-        "AZURE_STORAGE_KEY",
-        "AZURE_STORAGE_SAS_TOKEN",
-        "AZURE_STORAGE_CONNECTION_STRING",
-        "AZURE_TENANT_ID",
-        "AZURE_CLIENT_ID",
-        "AZURE_CLIENT_SECRET",
-        "AZURE_FEDERATED_TOKEN_FILE",
-        "AZURE_AUTHORITY_HOST",
-    ):
-        monkeypatch.delenv(name, raising=False)
-
-
 def make(*arguments, **settings):
     return get_driver("azure_blobs")(*arguments, **settings)
 

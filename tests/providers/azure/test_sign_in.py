@@ -231,6 +231,29 @@ def test_a_wrong_secret_is_told_as_entra_tells_it(settings, recorder, authority)
     assert recorder.seen == []
 
 
+def test_what_entra_repeats_of_a_token_is_not_shown(settings, authority, tmp_path):
+    del settings["client_secret"]
+    path = tmp_path / "token"
+    path.write_text("canary.federated.token")
+    authority.status = 400
+    authority.answer = {"error": "x", "error_description": "not canary.federated.token"}
+
+    made = get_driver("azure_blobs")(**settings, federated_token_file=str(path))
+    with made as driver, pytest.raises(AuthenticationError, match=r"not \*\*\*"):
+        driver.list_containers()
+
+
+def test_what_a_service_repeats_of_its_header_is_not_shown(recorder, authority, monkeypatch):
+    monkeypatch.setenv("IDENTITY_ENDPOINT", f"{authority.url}/msi/token/")
+    monkeypatch.setenv("IDENTITY_HEADER", "canary-header")
+    authority.status = 403
+    authority.answer = {"error": "x", "error_description": "not canary-header"}
+
+    made = get_driver("azure_blobs")(ACCOUNT, endpoint=recorder.url)
+    with made as driver, pytest.raises(AuthenticationError, match=r"not \*\*\*"):
+        driver.list_containers()
+
+
 @pytest.mark.parametrize(
     "answer",
     [
