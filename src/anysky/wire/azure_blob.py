@@ -18,6 +18,7 @@ from anysky.errors import (
     ContainerIsNotEmptyError,
     InvalidRequestError,
     ObjectDoesNotExistError,
+    UnsupportedOperationError,
 )
 from anysky.model.storage import (
     Condition,
