@@ -14,6 +14,7 @@ from anysky.errors import (
     ConflictError,
     InvalidRequestError,
     PartialFailureError,
+    PermissionDeniedError,
     ProviderUnavailableError,
 )
 from anysky.model.storage import ObjectSpec, PartLimits
@@ -166,6 +167,32 @@ async def test_upload_that_was_completed_without_its_knowing(api, file, state):
 
 
 @both
+async def test_upload_that_was_begun_without_its_knowing(api, file, state):
+    cloud, driver, box = await started(api)
+    await api.do(driver.ex_begin_multipart_upload(box, ObjectSpec("k")))
+    others = await left_over(api, driver, box)
+    cloud.lose_answer("begin_multipart_upload", with_=KilledError())
+    with pytest.raises(KilledError):
+        await api.do(box.upload_object(file, "k"))
+    assert (len(names_in(state)), len(await left_over(api, driver, box))) == (1, 2)
+
+    await api.do(box.upload_object(file, "k"))
+
+    assert await left_over(api, driver, box) == others
+    assert await content_of(api, driver) == WHOLE
+
+
+@both
+async def test_uploads_that_may_not_be_listed(api, file):
+    cloud, driver, box = await started(api)
+    cloud.fail("list_multipart_uploads", times=None, with_=PermissionDeniedError("no"))
+
+    await api.do(box.upload_object(file, "k"))
+
+    assert await content_of(api, driver) == WHOLE
+
+
+@both
 async def test_answer_to_the_end_of_an_upload_is_lost(api, file, state):
     cloud, driver, box = await started(api)
     cloud.lose_answer("complete_multipart_upload", times=None)
@@ -217,7 +244,7 @@ async def test_record_of_an_upload_is_private_and_has_no_secrets(api, file, stat
 
     assert (record.stat().st_mode & 0o777, state.stat().st_mode & 0o777) == (0o600, 0o700)
     assert b"very-secret" not in record.read_bytes()
-    subject, begun = (json.loads(line) for line in record.read_text().splitlines())
+    subject, _, begun = (json.loads(line) for line in record.read_text().splitlines())
     assert subject["source"]["path"] == str(file)
     assert begun["begun"]["part_size"] == PART
 

@@ -10,7 +10,7 @@ from anysky.errors import InvalidRequestError, NotFoundError
 from anysky.model.storage import Container, MultipartUpload
 from anysky.paging import PageGuard
 
-__all__ = ["cleanup_uploads"]
+__all__ = ["all_uploads", "cleanup_uploads"]
 
 
 async def cleanup_uploads(
@@ -41,7 +41,7 @@ async def cleanup_uploads(
         raise InvalidRequestError(f"older_than is 0 or more, not {older_than}")
     latest = datetime.fromtimestamp(backend.runtime.time(), UTC) - age
     ended: list[MultipartUpload] = []
-    for upload in await _all(backend, container, prefix):
+    for upload in await all_uploads(backend, container, prefix):
         if age and (upload.initiated is None or upload.initiated > latest):
             continue
         try:
@@ -54,9 +54,10 @@ async def cleanup_uploads(
     return ended
 
 
-async def _all(
+async def all_uploads(
     backend: StorageBackend, container: Container, prefix: str | None
 ) -> list[MultipartUpload]:
+    """Return all uploads to a container that were begun and not ended, from all pages."""
     guard = PageGuard(backend.connection.limits)
     found: list[MultipartUpload] = []
     cursor: str | None = None

@@ -27,6 +27,7 @@ from anysky.model.storage import (
     PartLimits,
 )
 
+from .cleaning import all_uploads
 from .digests import checksum, disagreement, known_digests, quickest
 from .multipart import Multipart, Slices
 from .records import Record, name_of, own_folder
@@ -195,6 +196,30 @@ class ResumableUpload:
             await stream.close()
         return seen.hexdigest()
 
+    async def _end_unknown(self, record: Record) -> None:
+        """End the upload of a try that was killed before it knew its id.
+
+        It has no parts, and was not there before that try.
+        """
+        before = record.latest("before")
+        if record.latest("begun") is not None or not isinstance(before, list):
+            return
+        new = [one for one in await self._begun() or [] if one not in before]
+        if len(new) == 1:
+            upload = MultipartUpload(self._container, self._spec.name, new[0])
+            with unnoted(), suppress(CloudError):
+                if not await self._backend.list_parts(upload):
+                    await self._backend.abort_multipart_upload(upload)
+
+    async def _begun(self) -> list[str] | None:
+        """Return the ids of all uploads of this name; None if they cannot be listed."""
+        name = self._spec.name
+        try:
+            found = await all_uploads(self._backend, self._container, name)
+        except CloudError:
+            return None
+        return [one.upload_id for one in found if one.name == name]
+
     # -- going on --------------------------------------------------------------------------------
 
     async def _send(
@@ -202,7 +227,10 @@ class ResumableUpload:
     ) -> Object:
         async with self._backend.ledger("upload_object") as ledger:
             if earlier is None:
-                await self._to_end(partial(record.begin, self._subject()))
+                await self._end_unknown(record)
+                subject, before = self._subject(), {"before": await self._begun()}
+                await self._to_end(partial(record.begin, subject))
+                await self._to_end(partial(record.add, before))
                 make = self._backend.begin_multipart_upload(self._container, self._spec)
                 earlier = _Earlier(await ledger.step(parts.what, make), size)
                 await self._to_end(partial(record.add, {"begun": _written(earlier)}))
