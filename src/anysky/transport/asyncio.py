@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncioTransport"]
 
 _IDLE = 1.0
+_BATCH = 1024 * 1024
 
 
 class _Sending:
@@ -311,8 +312,19 @@ async def _notice_closed() -> None:
 
 async def _in_threads(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     """Read a blocking source, such as a file, without holding up the event loop."""
-    while piece := await asyncio.to_thread(next, pieces, b""):
-        yield piece
+    while batch := await asyncio.to_thread(_take, pieces):
+        for piece in batch:
+            yield piece
+
+
+def _take(pieces: Iterator[bytes]) -> list[bytes]:
+    """Return some pieces at once: a way to a thread and back costs as much as sending one."""
+    batch: list[bytes] = []
+    size = 0
+    while size < _BATCH and (piece := next(pieces, None)) is not None:
+        batch.append(piece)
+        size += len(piece)
+    return batch
 
 
 def _abort(transport: asyncio.Transport | None) -> None:

@@ -14,7 +14,6 @@ from anysky.errors import (
     CloudError,
     DeadlineExceededError,
     InvalidRequestError,
-    OutcomeUnknownError,
     UnsafeResponseError,
 )
 from anysky.runtime.locks import ForkLock
@@ -33,13 +32,13 @@ from .safety import collect_headers, too_large
 from .settings import TLS, HTTPSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import urllib3
 
-__all__ = ["BlockingTransport"]
+    from .timed import TimedResponse
 
-_BUFFER = 64 * 1024
+__all__ = ["BlockingTransport"]
 
 
 class _Sending(threading.local):
@@ -66,6 +65,7 @@ class _Route(NamedTuple):
     pool: urllib3.HTTPConnectionPool
     prefix: str  # before a request's target in the request line
     url: str  # tells the pool whether to ask a proxy for a tunnel
+    host: str  # what the field Host says
 
 
 class _Connections(queue.LifoQueue[Any]):
@@ -90,19 +90,19 @@ class _Connections(queue.LifoQueue[Any]):
 class _Stream:
     """The body of one answer, read from its connection."""
 
-    def __init__(self, raw: urllib3.BaseHTTPResponse) -> None:
+    def __init__(self, raw: TimedResponse) -> None:
         self._raw = raw
 
     async def read(self, size: int) -> bytes:
         try:
-            return self._raw.read1(size, decode_content=False) or b""
+            return self._raw.piece(size)
         except Exception as error:  # noqa: BLE001 - of whichever library
             broken = broken_stream(error)
-        _drop(self._raw)
+        self._raw.drop()
         raise broken
 
     async def close(self) -> None:
-        _drop(self._raw)
+        self._raw.drop()
 
 
 class BlockingTransport:
@@ -130,12 +130,12 @@ class BlockingTransport:
         """Send one request; see `Transport.send`."""
         raw = self._urlopen(request)
         try:
-            headers = collect_headers(raw.headers.iteritems(), self._limits)
+            headers = collect_headers(raw.fields, self._limits)
             if request.stream and raw.status < 300:  # noqa: PLR2004 - a good answer
                 return Response(raw.status, headers, stream=_Stream(raw))
             return Response(raw.status, headers, self._read(raw))
         except BaseException:
-            _drop(raw)
+            raw.drop()
             raise
 
     async def close(self) -> None:
@@ -146,10 +146,10 @@ class BlockingTransport:
             route.pool.close()  # the manager leaves that to the garbage collector
             route.manager.clear()
 
-    def _urlopen(self, request: Request) -> urllib3.BaseHTTPResponse:
+    def _urlopen(self, request: Request) -> TimedResponse:
         endpoint = request.endpoint.rstrip("/") or self.endpoint
         route = self._route(endpoint)
-        headers = wire_headers(request)
+        headers = _whole_head(request, route.host)
         source = Source(request.body)
         _sending.sent = False
         _sending.target = route.prefix + request.target
@@ -169,9 +169,9 @@ class BlockingTransport:
 
     def _open(
         self, route: _Route, request: Request, headers: dict[str, str], source: Source
-    ) -> urllib3.BaseHTTPResponse:
+    ) -> TimedResponse:
         connect, read, pool = self._timeouts()
-        return route.pool.urlopen(
+        answer: Any = route.pool.urlopen(
             request.method,
             route.url,
             body=_payload(request.body, source),
@@ -182,8 +182,8 @@ class BlockingTransport:
             timeout=_timeout(connect, read),
             pool_timeout=pool,  # type: ignore[arg-type]
             preload_content=False,
-            decode_content=False,
         )
+        return cast("TimedResponse", answer)
 
     def _timeouts(self) -> tuple[float, float, float]:
         settings, left = self._settings, deadlines.remaining()
@@ -195,10 +195,8 @@ class BlockingTransport:
         connect, read, pool = limits
         return min(connect, left), min(read, left), min(pool, left)
 
-    def _read(self, raw: urllib3.BaseHTTPResponse) -> bytes:
+    def _read(self, raw: TimedResponse) -> bytes:
         limit = self._limits.max_response_bytes
-        if not raw.headers.get("content-length", "0").strip().isdecimal():
-            raise OutcomeUnknownError("sent, but what came back is not HTTP")
         if (raw.length_remaining or 0) > limit:
             raise too_large(limit)
         pieces: list[bytes] = []
@@ -210,7 +208,6 @@ class BlockingTransport:
                 raise too_large(limit)
             if raw.length_remaining == 0:
                 break
-        raw.release_conn()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _route(self, endpoint: str) -> _Route:
@@ -249,9 +246,10 @@ class BlockingTransport:
         )
         manager.pool_classes_by_scheme = _pool_classes()
         pool = manager.connection_from_url(endpoint)
+        host = _host_field(endpoint)
         if proxy and endpoint.startswith("http:"):  # no tunnel: the proxy reads the whole URL
-            return _Route(manager, pool, endpoint, endpoint)
-        return _Route(manager, pool, urllib.parse.urlsplit(endpoint).path, "/")
+            return _Route(manager, pool, endpoint, endpoint, host)
+        return _Route(manager, pool, urllib.parse.urlsplit(endpoint).path, "/", host)
 
 
 @functools.cache
@@ -260,10 +258,12 @@ def _pool_classes() -> dict[str, Any]:
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+    from .exchange import read_answer, send_request
     from .timed import TimedResponse
 
     class Connection(HTTPConnection):
-        response_class = TimedResponse
+        response_class = TimedResponse  # of a proxy that is asked for a tunnel
+        method = ""
 
         def connect(self) -> None:
             # Waiting for a free connection took some of the time.
@@ -273,8 +273,19 @@ def _pool_classes() -> dict[str, Any]:
             finally:
                 _sending.sent = False  # a CONNECT to a proxy is not the request
 
-        def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002 - urllib3 changes it
-            super().putrequest(method, _sending.target, *args, **kwargs)
+        def request(
+            self,
+            method: str,
+            url: str,  # noqa: ARG002 - urllib3 changes it
+            body: Any = None,
+            headers: Mapping[str, Any] | None = None,
+            **_options: Any,
+        ) -> None:
+            self.method = method
+            send_request(self, method, _sending.target, body, headers or {})
+
+        def getresponse(self) -> Any:
+            return read_answer(self, self.method)
 
         def send(self, data: Any) -> None:
             if self.sock is None:
@@ -303,6 +314,28 @@ def _pool_classes() -> dict[str, Any]:
     return {"http": Pool, "https": TLSPool}
 
 
+def _whole_head(request: Request, host: str) -> dict[str, str]:
+    headers = wire_headers(request)
+    names = {name.lower() for name in headers}
+    if "host" not in names:
+        headers["Host"] = host
+    if (
+        isinstance(request.body, Body)
+        and "content-length" not in names
+        and (request.body.length is None)
+    ):
+        headers["Transfer-Encoding"] = "chunked"
+    return headers
+
+
+def _host_field(endpoint: str) -> str:
+    from urllib3.util import parse_url
+
+    url = parse_url(endpoint)
+    usual = url.port in (None, {"http": 80, "https": 443}.get(url.scheme or ""))
+    return url.host or "" if usual else f"{url.host}:{url.port}"
+
+
 def _within_deadline(seconds: float | None) -> float | None:
     left = deadlines.remaining()
     if left is None:
@@ -322,18 +355,12 @@ def _payload(body: bytes | Body, source: Source) -> bytes | Iterator[bytes] | No
     return source.pieces(cast("Iterator[bytes]", source.open()))
 
 
-def _read_some(raw: urllib3.BaseHTTPResponse, size: int) -> bytes:
+def _read_some(raw: TimedResponse, size: int) -> bytes:
     try:
-        return raw.read(size, decode_content=False)
+        return raw.whole(size)
     except Exception as error:  # noqa: BLE001 - of whichever library
         broken = broken_body(error)
     raise broken
-
-
-def _drop(raw: urllib3.BaseHTTPResponse) -> None:
-    """Close what was not read to its end, and give its place in the pool back."""
-    raw.close()
-    raw.release_conn()
 
 
 def _failed(error: Exception, endpoint: str) -> CloudError:
