@@ -24,6 +24,7 @@ KEYS = 100_000
 DATE = "Sun, 22 Nov 2026 12:00:00 GMT"
 ETAG = '"sink-1"'
 XML = '<?xml version="1.0" encoding="UTF-8"?>'
+NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 _SIZE = re.compile(r"size-(\d+)")
 
@@ -129,11 +130,11 @@ def posted(path: str, query: dict[str, list[str]]) -> bytes:
     names = f"<Bucket>{bucket}</Bucket><Key>{key}</Key>"
     if "uploads" in query:
         return (
-            f"{XML}<InitiateMultipartUploadResult>{names}<UploadId>upload</UploadId>"
+            f"{XML}<InitiateMultipartUploadResult {NAMESPACE}>{names}<UploadId>upload</UploadId>"
             "</InitiateMultipartUploadResult>"
         ).encode()
     return (
-        f"{XML}<CompleteMultipartUploadResult>{names}<ETag>{ETAG}</ETag>"
+        f"{XML}<CompleteMultipartUploadResult {NAMESPACE}>{names}<ETag>{ETAG}</ETag>"
         "</CompleteMultipartUploadResult>"
     ).encode()
 
@@ -152,7 +153,7 @@ def page(token: str) -> bytes:
     )
     following = f"<NextContinuationToken>{end}</NextContinuationToken>" if more else ""
     return (
-        f'{XML}<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+        f"{XML}<ListBucketResult {NAMESPACE}>"
         f"<Name>bucket</Name><Prefix></Prefix><KeyCount>{end - start}</KeyCount>"
         f"<MaxKeys>{PAGE}</MaxKeys><IsTruncated>{str(more).lower()}</IsTruncated>{following}{items}"
         "</ListBucketResult>"

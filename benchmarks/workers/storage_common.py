@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import resource
 import sys
 import time
@@ -18,14 +19,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-GIB = 1024**3
+SIZE = int(os.environ.get("BENCH_SIZE") or 1024**3)
 SMALL = 4096
 COUNT = 2000
 THREADS = 16
 TASKS = 32
 KEYS = 100_000
-KEY, SECRET, REGION, BUCKET = "AKIDEXAMPLE", "secret", "us-east-1", "bucket"
-BIG_NAME = f"size-{GIB}"
+KEY = os.environ.get("BENCH_KEY") or "AKIDEXAMPLE"
+SECRET = os.environ.get("BENCH_SECRET") or "secret"
+REGION, BUCKET = "us-east-1", "bucket"
+BIG_NAME = f"size-{SIZE}"
 SMALL_NAME = f"size-{SMALL}"
 
 

@@ -33,7 +33,7 @@ def main() -> None:
         one.upload_object_via_stream(iter([content]), bucket, f"small-{number}")
 
     small = Object(common.SMALL_NAME, common.SMALL, "", {}, {}, bucket, one)
-    big = Object(common.BIG_NAME, common.GIB, "", {}, {}, bucket, one)
+    big = Object(common.BIG_NAME, common.SIZE, "", {}, {}, bucket, one)
 
     def small_down(_: int) -> None:
         for _piece in one.download_object_as_stream(small):

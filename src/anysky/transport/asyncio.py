@@ -20,7 +20,7 @@ from anysky.errors import (
     UnsafeResponseError,
 )
 
-from .base import Limits, Request, Response
+from .base import Body, Limits, Request, Response
 from .common import PIECE, Source, broken_body, broken_stream, failure, wire_headers
 from .safety import collect_headers, too_large
 from .settings import TLS, HTTPSettings, Proxy
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncioTransport"]
 
 _IDLE = 1.0
+_SMALL = 64 * 1024
 _BATCH = 1024 * 1024
 
 
@@ -196,9 +197,9 @@ class AsyncioTransport:
         headers |= proxy_headers
         url = _url(endpoint + request.target)
         given: dict[str, Any] = {**options, "headers": headers, "timeout": self._timeout()}
-        if isinstance(request.body, bytes) and len(request.body) <= PIECE:
-            data = request.body or None
-            return await session.request(request.method, url, data=data, **given)
+        data = _at_once(request.body, source)
+        if data is not None:
+            return await session.request(request.method, url, data=data or None, **given)
         async with asyncio.timeout(None) as limit:
             upload = _Upload(source, self._settings.read_timeout, limit)
             return await session.request(request.method, url, data=upload.pieces(), **given)
@@ -308,6 +309,19 @@ async def _notice_closed() -> None:
     """Let the loop, if it was busy elsewhere, see which kept connections were closed."""
     await asyncio.sleep(0)  # the loop asks the system
     await asyncio.sleep(0)  # and tells the connections
+
+
+def _at_once(body: bytes | Body, source: Source) -> bytes | None:
+    """Return a small body; None for one that is sent in pieces.
+
+    The way to a thread and back costs more than reading a few pages of a file.
+    """
+    if isinstance(body, bytes):
+        return body if len(body) <= PIECE else None
+    if not body.replayable or body.length is None or body.length > _SMALL:
+        return None
+    pieces = source.open()
+    return None if isinstance(pieces, AsyncIterator) else b"".join(source.pieces(pieces))
 
 
 async def _in_threads(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -31,11 +31,14 @@ def send_request(
         headers: The fields.
     """
     head = head_of_request(method, target, headers)
-    if isinstance(body, bytes) and len(body) <= _JOINED:
-        connection.send(head + body)
-        return
-    connection.send(head)
-    for piece in _framed(body, chunked="Transfer-Encoding" in headers):
+    pieces = _framed(body, chunked="Transfer-Encoding" in headers)
+    first = next(pieces, b"")
+    if len(first) <= _JOINED:
+        connection.send(b"".join((head, first)))
+    else:
+        connection.send(head)
+        connection.send(first)
+    for piece in pieces:
         connection.send(piece)
 
 
