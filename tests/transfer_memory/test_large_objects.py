@@ -43,7 +43,7 @@ def file(tmp_path):
 
 
 @pytest.mark.parametrize("api", ["blocking", "asyncio"])
-@pytest.mark.parametrize("way", ["up", "stream", "down"])
+@pytest.mark.parametrize("way", ["up", "down"])
 def test_memory_is_flat_in_the_size_of_an_object(sink, file, api, way):
     with contextlib.ExitStack() as stack:
         if way == "up":

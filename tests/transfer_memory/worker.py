@@ -9,18 +9,12 @@ from anysky.aio.storage import get_driver as get_aio_driver
 from anysky.storage import Container, get_driver
 
 SIZE = 1024**3
-PIECE = 256 * 1024
 ACCOUNT = ("AKIDEXAMPLE", "secret")
 
 
 def status(field):
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith(field)).split()[1]) / 1024
-
-
-def pieces():
-    for _ in range(SIZE // PIECE):
-        yield bytes(PIECE)
 
 
 def blocking(way, url, file):
@@ -30,8 +24,6 @@ def blocking(way, url, file):
     base = status("VmRSS")
     if way == "up":
         bucket.upload_object(file, "big")
-    elif way == "stream":
-        bucket.upload_object_via_stream(pieces(), "big")
     else:
         bucket.get_object(f"size-{SIZE}").download(file, overwrite_existing=True)
     return base
@@ -44,8 +36,6 @@ async def asynchronous(way, url, file):
         base = status("VmRSS")
         if way == "up":
             await bucket.upload_object(file, "big")
-        elif way == "stream":
-            await bucket.upload_object_via_stream(pieces(), "big")
         else:
             obj = await bucket.get_object(f"size-{SIZE}")
             await obj.download(file, overwrite_existing=True)

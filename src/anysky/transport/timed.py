@@ -14,6 +14,7 @@ from .heads import BadHead, framing, read_fields
 __all__ = ["TimedResponse"]
 
 _BUFFER = 64 * 1024
+_RECORD = 16 * 1024  # TLS gives no more at once; space for more would be given back each time
 _MAX_INTERIM = 16
 _VERSIONS = {"HTTP/1.0": 10, "HTTP/1.1": 11}
 _SWITCHING_PROTOCOLS = 101
@@ -78,6 +79,7 @@ class TimedResponse(http.client.HTTPResponse):
         self.fields: list[tuple[str, str]] = []
         self.retries: Any = None
         self._request_method = method or ""
+        self._is_tls = hasattr(sock, "pending")
         self._pool: Any = None
         self._connection: Any = None
 
@@ -124,6 +126,7 @@ class TimedResponse(http.client.HTTPResponse):
             http.client.HTTPException: The body ended early or is malformed.
             OSError: The line broke.
         """
+        size = min(size, _RECORD) if self._is_tls else size
         return self._checked(self.read1(size), size)
 
     def whole(self, size: int) -> bytes:
