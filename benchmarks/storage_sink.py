@@ -61,7 +61,10 @@ class Connection:
         }
         if fields.get("expect", "").lower() == "100-continue":
             self.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-        self.drain(int(fields.get("content-length", 0)))
+        if fields.get("transfer-encoding", "").lower() == "chunked":
+            self.drain_chunks()
+        else:
+            self.drain(int(fields.get("content-length", 0)))
         url = urlsplit(target)
         query = parse_qs(url.query, keep_blank_values=True)
         path = unquote(url.path)
@@ -87,6 +90,22 @@ class Connection:
             if not count:
                 return
             left -= count
+
+    def drain_chunks(self) -> None:
+        while size := int(self.line().partition(b";")[0] or b"0", 16):
+            self.drain(size)
+            self.line()
+        while self.line():  # trailing fields
+            pass
+
+    def line(self) -> bytes:
+        while b"\r\n" not in self.kept:
+            piece = self.sock.recv(64 * 1024)
+            if not piece:
+                return b""
+            self.kept += piece
+        line, _, self.kept = self.kept.partition(b"\r\n")
+        return line
 
     def reply(self, body: bytes) -> None:
         self.sock.sendall(
