@@ -75,7 +75,9 @@ async def upload_object(
         first = await reader.read()
         if reader.is_last:
             return await whole.put(memory_body(first))
-        return await parts.put(InOrder(reader, first, limits))
+        supply = InOrder(reader, first, limits)
+        del first  # it is 8 MiB or more, and sent soon
+        return await parts.put(supply)
     finally:
         await reader.close()
 
