@@ -73,7 +73,7 @@ class LoopbackHandler(BaseHTTPRequestHandler):
         return data
 
 
-for _method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT"):
+for _method in ("GET", "HEAD", "POST", "PUT", "PATCH", "COPY", "DELETE", "OPTIONS", "CONNECT"):
     setattr(LoopbackHandler, f"do_{_method}", lambda self: self.serve())
 
 

@@ -22,6 +22,7 @@ distributed = pytest.importorskip("distributed")
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(300),  # workers that are killed start again
     pytest.mark.filterwarnings("ignore"),  # Dask's own, of workers that die
 ]
 

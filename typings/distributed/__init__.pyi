@@ -3,4 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-def as_completed(futures: Sequence[Any]) -> Iterator[Any]: ...
+def as_completed(
+    futures: Sequence[Any], *, with_results: bool = False, raise_errors: bool = True
+) -> Iterator[Any]: ...

@@ -80,6 +80,7 @@ class Fetcher:
         if response.status == _NOT_MODIFIED and etag:
             return Answer(None, etag)
         if response.status != _GOOD or response.stream is None:
+            await _drop(response)
             raise _refused(url, response)
         content = await _collect(response.stream, limit, url)
         return Answer(content, response.headers.get("etag", ""))
@@ -109,6 +110,7 @@ class Fetcher:
             return await self._open_file(url)
         response = await self._send(url, headers)
         if response.status != _GOOD or response.stream is None:
+            await _drop(response)
             raise _refused(url, response)
         return response.stream
 
@@ -180,6 +182,12 @@ async def _collect(stream: ByteStream, limit: int, url: str) -> bytes:
     finally:
         await stream.close()
     return bytes(content)
+
+
+async def _drop(response: Response) -> None:
+    """Give back the connection of an answer that is not what was asked for."""
+    if response.stream is not None:
+        await response.stream.close()
 
 
 def _refused(url: str, response: Response) -> UpdateUnavailableError:

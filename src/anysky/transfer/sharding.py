@@ -210,24 +210,26 @@ class _Sharded:
         from distributed import as_completed
 
         try:
-            for future in as_completed(list(self._futures)):
-                self._add(future, self._futures[future])
+            shards = list(self._futures)
+            done = as_completed(shards, with_results=True, raise_errors=False)
+            for future, result in done:
+                self._add(self._futures[future], result)
         except BaseException:
             for future in self._futures:
                 future.cancel()
             raise
 
-    def _add(self, future: Any, shard: _Shard) -> None:
-        total, error = self._total, future.exception()
-        if error is None:
-            outcome: _Outcome = future.result()
-            total.report.add(outcome.report)
-            total.extra += outcome.extra
-            total.there += outcome.there
-        elif isinstance(error, CloudError):
-            total.report.fail(shard.folder or "/", error)
+    def _add(self, shard: _Shard, result: _Outcome | tuple[Any, ...]) -> None:
+        """Add what became of a shard: an outcome, or kind, error and traceback."""
+        total = self._total
+        if isinstance(result, _Outcome):
+            total.report.add(result.report)
+            total.extra += result.extra
+            total.there += result.there
+        elif isinstance(result[1], CloudError):
+            total.report.fail(shard.folder or "/", result[1])
         else:
-            failed = ProviderUnavailableError(f"the workers of the cluster failed: {error}")
+            failed = ProviderUnavailableError(f"the workers of the cluster failed: {result[1]}")
             total.report.fail(shard.folder or "/", failed)
         if self._options.progress is not None:
             self._options.progress(total.report)

@@ -98,7 +98,12 @@ def sdk(recorder):
 
 
 def ours(operation, *arguments, **named):
-    return lambda driver: run(getattr(driver._backend, operation)(*arguments, **named))
+    def call(driver):
+        result = run(getattr(driver._backend, operation)(*arguments, **named))
+        if operation == "open_object":
+            run(result.close())
+
+    return call
 
 
 def container_client(operation, *arguments, **named):
