@@ -11,7 +11,7 @@ from anysky.model.storage import ObjectSpec
 from anysky.providers.memory import Cloud
 from anysky.providers.memory.storage import MemoryStorage
 from anysky.testing import StorageSetup, cases
-from anysky.wire.s3_content import memory_body
+from anysky.transfer.sources import memory_body
 
 CASES = {case.name: case for case in cases("storage", "memory")}
 COMPLETE, UPLOAD = MemoryStorage.complete_multipart_upload, MemoryStorage.upload_object
@@ -31,7 +31,7 @@ async def deletes_first(self, source, container, name):
     stream = await self.open_object(source, None, None)
     content = await stream.read(1 << 20)
     await self.delete_object(source)
-    return await UPLOAD(self, container, memory_body(content), ObjectSpec(name))
+    return await UPLOAD(self, container, memory_body([memoryview(content)]), ObjectSpec(name))
 
 
 async def forgets_a_part(self, upload, parts, spec):

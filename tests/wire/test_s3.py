@@ -43,10 +43,8 @@ from anysky.errors import (
 )
 from anysky.model.storage import Container, MultipartUpload, Object, ObjectSpec
 from anysky.run import run
-from anysky.runtime.blocking import BlockingRuntime
 from anysky.transport.base import Response
 from anysky.wire.s3 import Site
-from anysky.wire.s3_content import PartReader
 from anysky.wire.s3_requests import upload_headers
 
 # -- addresses and names ---------------------------------------------------------------------------
@@ -528,17 +526,6 @@ def test_etag_that_is_no_digest_is_not_taken_for_one():
     stored = run(Backend(encrypted).upload_object(BUCKET, body_of(length=0), ObjectSpec("k")))
 
     assert (stored.hash, stored.extra["etag"]) == (None, f'"{"0" * 32}"')
-
-
-@given(st.lists(st.binary(max_size=20)), st.integers(1, 12))
-def test_parts_are_the_content_cut_evenly(pieces, size):
-    reader = PartReader(body_of(*pieces), size, BlockingRuntime())
-    parts = [run(reader.read())]
-    while not reader.is_last:
-        parts.append(run(reader.read()))
-
-    whole = b"".join(pieces)
-    assert parts == [whole[at : at + size] for at in range(0, len(whole), size)] or [b""]
 
 
 def test_multipart_uploads_are_listed_and_aborted():

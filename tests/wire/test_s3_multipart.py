@@ -21,7 +21,7 @@ from anysky.errors import (
 )
 from anysky.model.storage import Condition, MultipartUpload, ObjectSpec, Part
 from anysky.run import run
-from anysky.wire.s3_content import memory_body
+from anysky.transfer.sources import memory_body
 
 CURRENT = ("crc32", "sha256", "md5")
 BEGUN = answer(
@@ -46,7 +46,9 @@ def sent(backend):
 
 def upload_part(backend, upload=UPLOAD, **checksums):
     return run(
-        backend.upload_part(upload, 2, 5, memory_body(CONTENT), is_last=True, checksums=checksums)
+        backend.upload_part(
+            upload, 2, 5, memory_body([memoryview(CONTENT)]), is_last=True, checksums=checksums
+        )
     )
 
 

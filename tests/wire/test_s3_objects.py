@@ -35,8 +35,8 @@ from anysky.errors import (
 )
 from anysky.model.storage import Condition, Object, ObjectSpec, ObjectVersion, Prefix
 from anysky.run import run
+from anysky.transfer.sources import memory_body
 from anysky.transport.base import Body
-from anysky.wire.s3_content import memory_body
 
 CURRENT = ("crc32", "sha256", "md5")
 CONTENT = b"0123456789"
@@ -57,7 +57,7 @@ def lost(*answers):
 
 def put(backend, condition=None, body=None, **spec):
     given = ObjectSpec("k", condition=condition, **spec)
-    return run(backend.upload_object(BUCKET, body or memory_body(CONTENT), given))
+    return run(backend.upload_object(BUCKET, body or memory_body([memoryview(CONTENT)]), given))
 
 
 def version(name=KEY, version_id="v1", *, is_latest=False, is_delete_marker=False, size=10):

@@ -6,7 +6,7 @@ import hashlib
 import zlib
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
-from typing import Protocol, cast
+from typing import Protocol
 
 from anysky.errors import (
     ConnectionFailedError,
@@ -21,113 +21,14 @@ from anysky.transport.base import Body, ByteStream, Response
 __all__ = [
     "EmptyStream",
     "ExactStream",
-    "PartReader",
     "check_range",
     "crc32_of",
     "expected_length",
     "md5_of",
-    "memory_body",
     "range_header",
 ]
 
-_PIECE = 256 * 1024
 _PARTIAL = 206
-
-
-def memory_body(content: bytes) -> Body:
-    """Make a body of bytes that is sent in pieces, without copying them."""
-    return Body(partial(_slices, content), len(content), replayable=True)
-
-
-def _slices(content: bytes) -> Iterator[bytes]:
-    view = memoryview(content)
-    for start in range(0, len(view), _PIECE):
-        yield cast("bytes", view[start : start + _PIECE])
-
-
-class PartReader:
-    """Cuts a body, whose length may be unknown, into parts that are held in memory one by one.
-
-    Args:
-        body: The content; it is opened once.
-        size: Bytes of a part.
-        runtime: Reads what blocks.
-    """
-
-    def __init__(self, body: Body, size: int, runtime: Runtime) -> None:
-        self._pieces = body.open()
-        self._length = body.length
-        self._size = size
-        self._runtime = runtime
-        self._kept: list[memoryview] = []
-        self._count = 0
-        self._ended = False
-
-    @property
-    def is_last(self) -> bool:
-        """Whether the part that was read last is the last one."""
-        return self._ended and not self._count
-
-    async def read(self) -> bytes:
-        """Return the next part, shorter than the others only at the end."""
-        pieces = self._pieces
-        if isinstance(pieces, AsyncIterator):
-            await self._fill_async(pieces)
-        else:
-            await self._runtime.in_thread(partial(self._fill, pieces))
-        return self._take()
-
-    def check_length(self, size: int) -> None:
-        """See that all parts together are as long as the body had promised.
-
-        Raises:
-            InvalidRequestError: They are not.
-        """
-        if self._length is not None and self._length != size:
-            raise InvalidRequestError(
-                f"the content has {size} bytes in place of {self._length}: did it change meanwhile?"
-            )
-
-    async def close(self) -> None:
-        """Close the source, which may be a file."""
-        is_async = isinstance(self._pieces, AsyncIterator)
-        close = getattr(self._pieces, "aclose" if is_async else "close", None)
-        if close is None:
-            return
-        if is_async:
-            await close()
-        else:
-            await self._runtime.in_thread(close)
-
-    def _fill(self, pieces: Iterator[bytes]) -> None:
-        # One byte more than a part tells whether the part is the last one.
-        while self._count <= self._size and not self._ended:
-            self._keep(next(pieces, None))
-
-    async def _fill_async(self, pieces: AsyncIterator[bytes]) -> None:
-        while self._count <= self._size and not self._ended:
-            self._keep(await anext(pieces, None))
-
-    def _keep(self, piece: bytes | None) -> None:
-        if piece is None:
-            self._ended = True
-        else:
-            self._kept.append(memoryview(piece))
-            self._count += len(piece)
-
-    def _take(self) -> bytes:
-        content: list[memoryview] = []
-        wanted = self._size
-        while self._kept and wanted:
-            piece = self._kept[0]
-            content.append(piece[:wanted])
-            if len(piece) > wanted:
-                self._kept[0] = piece[wanted:]
-            else:
-                del self._kept[0]
-            wanted -= len(content[-1])
-        self._count -= self._size - wanted
-        return b"".join(content)
 
 
 def range_header(start: int, end: int | None) -> str:

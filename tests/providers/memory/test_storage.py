@@ -21,8 +21,8 @@ from anysky.errors import (
 )
 from anysky.model.storage import ObjectSpec
 from anysky.providers.memory.storage import MemoryStorage
+from anysky.transfer.sources import memory_body
 from anysky.transport.base import Response
-from anysky.wire.s3_content import memory_body
 
 
 @pytest.fixture
@@ -73,7 +73,9 @@ def test_content_with_another_digest_is_refused(storage, container):
     spec = ObjectSpec("name", md5="0" * 32)
 
     with pytest.raises(ObjectHashMismatchError, match="is 5d41402abc4b2a76b9719d911017c592, not 0"):
-        storage.call(MemoryStorage.upload_object, container, memory_body(b"hello"), spec)
+        storage.call(
+            MemoryStorage.upload_object, container, memory_body([memoryview(b"hello")]), spec
+        )
     assert container.list_objects() == []
 
 

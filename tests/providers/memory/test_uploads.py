@@ -16,7 +16,7 @@ from anysky.errors import (
 from anysky.model.storage import Condition, ObjectSpec, Part
 from anysky.providers.memory.storage import MemoryStorage
 from anysky.transfer.options import TransferOptions
-from anysky.wire.s3_content import memory_body
+from anysky.transfer.sources import memory_body
 
 SPEC = ObjectSpec("table.csv", "text/csv", {"owner": "me"}, tags={"is": "large"})
 
@@ -34,7 +34,7 @@ def upload(storage, container):
 @pytest.fixture
 def send(storage, upload):
     def send(number, content, **checksums):
-        body = memory_body(content)
+        body = memory_body([memoryview(content)])
         return storage.call(
             MemoryStorage.upload_part, upload, number, 0, body, is_last=False, checksums=checksums
         )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from anysky.errors import InvalidRequestError
 from anysky.runtime.base import Runtime
+from anysky.transfer.sources import PartReader
 from anysky.transport.base import Body
-from anysky.wire.s3_content import PartReader
 
 __all__ = ["Content", "content_of"]
 
@@ -36,10 +36,9 @@ async def content_of(body: Body, runtime: Runtime) -> bytes:
     """
     reader = PartReader(body, _LARGEST, runtime)
     try:
-        content = await reader.read()
+        pieces = await reader.read()
     finally:
         await reader.close()
     if not reader.is_last:
         raise InvalidRequestError(f"an object has {_LARGEST} bytes at the most")
-    reader.check_length(len(content))
-    return content
+    return b"".join(pieces)
